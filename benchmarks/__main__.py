@@ -1,0 +1,138 @@
+"""The commands of the suite: one a stage of dvc.yaml, and those that a person types. `python -m benchmarks --help`."""
+
+import errno
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from benchmarks import config
+from benchmarks.errors import UserError
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+
+Task = Annotated[Literal["gaze"], typer.Option(help="Which task.")]
+Seed = Annotated[int, typer.Option(help="Base seed of the instance.")]
+Condition = Annotated[
+    Literal["synthetic", "synthetic_4x", "refined", "refined_4x", "real"], typer.Option(help="Training data.")
+]
+
+
+@app.command()
+def load_synthesis(
+    task: Task, domain: Annotated[Literal["synthetic", "real", "test"], typer.Option(help="Which store.")]
+) -> None:
+    """Stage: turn a data source into a store."""
+    from benchmarks.stages import load_synthesis
+
+    load_synthesis.run(config.load(), task, domain)
+
+
+@app.command()
+def train_simgan(task: Task, seed: Seed) -> None:
+    """Stage: Algorithm 1; writes the refiner."""
+    from benchmarks.stages import train_simgan
+
+    train_simgan.run(config.load(), task, seed)
+
+
+@app.command()
+def refine(task: Task, seed: Seed) -> None:
+    """Stage: refine the synthetic store."""
+    from benchmarks.stages import refine
+
+    refine.run(config.load(), task, seed)
+
+
+@app.command()
+def train_gaze(condition: Condition, seed: Seed) -> None:
+    """Stage: train the gaze CNN on one condition."""
+    from benchmarks.stages import train_gaze
+
+    train_gaze.run(config.load(), condition, seed)
+
+
+@app.command()
+def evaluate(task: Task) -> None:
+    """Stage: every estimator on the test store, a row an image."""
+    from benchmarks.stages import evaluate
+
+    evaluate.run(config.load())
+
+
+@app.command()
+def report() -> None:
+    """Stage: metrics.json, tables, figures and the page, under reports/."""
+    from benchmarks.stages import report
+
+    report.run(config.load())
+
+
+@app.command()
+def regress(
+    accept: Annotated[str, typer.Option(help="Accept the present metrics; give the reason.")] = "",
+    summary: Annotated[Path | None, typer.Option(help="Append the table, as Markdown, to this file.")] = None,
+    check: Annotated[bool, typer.Option(help="Exit with status 1 on a regression.")] = True,
+) -> None:
+    """Compare reports/metrics.json with the accepted values of the active preset."""
+    from benchmarks.stages import regress
+
+    regressed = regress.run(config.load(), accept, summary)
+    if regressed and check:
+        raise SystemExit(1)
+
+
+@app.command()
+def preset(name: Annotated[str, typer.Argument(help="embedded, ci or paper.")] = "") -> None:
+    """Make a preset the active params.yaml and show what changes; without a name, list the presets."""
+    from benchmarks import presets
+
+    if not name:
+        print("\n".join(presets.names()))
+        return
+    path = Path("params.yaml")
+    text = presets.compose(name)
+    before = config.read_yaml(path) if path.exists() else {}
+    lines = presets.changes(before, presets.parse(text))
+    path.write_text(text)
+    print("\n".join(lines) or f"params.yaml is preset {name} already")
+
+
+@app.command()
+def sync() -> None:
+    """Send to MLflow the runs and events that it lacks."""
+    from benchmarks import tracking
+
+    print(tracking.sync(Path("runs")))
+
+
+@app.command()
+def ui(port: Annotated[int, typer.Option(help="Port on the loopback address.")] = 5000) -> None:
+    """Open MLflow where the comparison is."""
+    from benchmarks import tracking
+
+    tracking.serve_ui(port)
+
+
+def main() -> None:
+    """Run a command; what the user can mend is one line on standard error and exit status 2."""
+    try:
+        app()
+    except UserError as error:
+        _stop(str(error))
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            _stop(f"no free disk space ({error.filename or 'writing an output'}); free some and run the command again")
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+            _stop(f"{error.filename}: {error.strerror}; make it writable and run the command again")
+        raise
+
+
+def _stop(message: str) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""params.yaml, strictly: every key known, present, of its type and in its range."""
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from benchmarks.errors import UserError
+
+Positive = Annotated[int, Field(gt=0)]
+Count = Annotated[int, Field(ge=0)]
+Rate = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Compute(Section):
+    device: Literal["auto", "cpu", "cuda", "mps"]
+    threads: Positive | None
+
+
+class Simulator(Section):
+    source: Literal["simulator"]
+    count: Positive
+    seed: Count
+
+
+class Camera(Section):
+    source: Literal["camera"]
+    count: Positive
+    seed: Count
+    persons: tuple[Annotated[int, Field(ge=0, le=14)], ...] = Field(min_length=1)
+
+
+EyeSource = Annotated[Simulator | Camera, Field(discriminator="source")]
+
+
+class GazeData(Section):
+    synthetic: EyeSource
+    real: EyeSource
+    test: EyeSource
+
+
+class SimGANParams(Section):
+    features: Positive
+    blocks: Positive
+    kernel: Positive
+    discriminator: Literal["local", "global"]
+    discriminator_width: Rate
+    lam: Annotated[float, Field(ge=0)]
+    psi: Literal["identity", "channel_mean", "derivatives", "convolutional"]
+    optimizer: Literal["sgd", "adam"]
+    lr: Rate
+    batch: Annotated[int, Field(ge=2)]
+    history: Count
+    k_d: Positive
+    k_g: Positive
+    refiner_pretraining: Count
+    discriminator_pretraining: Count
+    iterations: Count
+    log_every: Positive
+    sample_every: Positive
+
+
+class GazeCNNParams(Section):
+    fc9600: Literal["layer", "flattening"]
+    width: Rate
+    hidden: Positive
+    optimizer: Literal["sgd", "adam"]
+    lr: Rate
+    batch: Positive
+    max_steps: Positive
+    validate_every: Positive
+    patience: Positive
+    validation_share: Annotated[float, Field(gt=0, lt=1)]
+    validation_images: Positive
+    share_1x: Share
+    log_every: Positive
+
+
+class Evaluation(Section):
+    resamples: Annotated[int, Field(ge=100)]
+    seed: Count
+
+
+class Data(Section):
+    gaze: GazeData
+
+
+class SimGANs(Section):
+    gaze: SimGANParams
+
+
+class Estimators(Section):
+    gaze: GazeCNNParams
+
+
+class Params(Section):
+    preset: str
+    seeds: tuple[Count, ...] = Field(min_length=1)
+    compute: Compute
+    data: Data
+    simgan: SimGANs
+    estimators: Estimators
+    evaluation: Evaluation
+
+
+def load(path: Path = Path("params.yaml")) -> Params:
+    """Read and check a parameter file. Raises UserError that names the file, the key and the mend."""
+    return check(read_yaml(path), path)
+
+
+def read_yaml(path: Path) -> Any:
+    """YAML 1.2, so that 1e-3 is a number as it is for DVC. Raises UserError."""
+    try:
+        return YAML(typ="safe", pure=True).load(path.read_text())
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; run from the repository's root") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def check(values: Any, path: Path) -> Params:
+    """Plain YAML values -> Params. Raises UserError with the first faults, each with its full key, in one line."""
+    try:
+        return Params.model_validate(_tuples(values))
+    except ValidationError as error:
+        unknown_first = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
+        faults = [_describe(fault) for fault in unknown_first]
+        more = [f"and {len(faults) - 4} more"] if len(faults) > 4 else []
+        raise UserError(f"{path}: " + "; ".join(faults[:4] + more)) from None
+
+
+def _tuples(values: Any) -> Any:
+    """Lists become tuples: strict mode takes no list for a frozen field."""
+    if isinstance(values, dict):
+        return {key: _tuples(value) for key, value in values.items()}
+    return tuple(values) if isinstance(values, list) else values
+
+
+def _describe(fault: Any) -> str:
+    path, known = _resolve(fault["loc"])
+    key = ".".join(path) or "the file"
+    if fault["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(path[-1], known, n=1, cutoff=0.4)
+        return f"{key}: unknown key" + (f"; did you mean {near[0]}?" if near else f"; known: {', '.join(known)}")
+    if fault["type"] == "missing":
+        return f"{key}: missing; add it (benchmarks/presets/paper.yaml shows every key)"
+    if fault["type"] == "union_tag_invalid":
+        return f"{key}.source: must be one of {fault['ctx']['expected_tags']}, got {fault['ctx']['tag']!r}"
+    rule = fault["msg"].replace("Input should be", "must be").replace("a valid ", "of type ")
+    return f"{key}: {rule}, got {fault['input']!r}"
+
+
+def _resolve(location: Iterable[Any]) -> tuple[list[str], list[str]]:
+    """pydantic's location -> the key's path in the file, and the keys known beside it."""
+    path: list[str] = []
+    known: list[str] = []
+    node: Any = Params
+    for part in map(str, location):
+        tagged = [m for m in get_args(node) if part in get_args(_fields(m).get("source"))]
+        if tagged:  # the tag of a union of sources is no key of the file
+            node = tagged[0]
+            continue
+        known = sorted(_fields(node))
+        node = _fields(node).get(part)
+        path.append(part)
+    return path, known
+
+
+def _fields(model: Any) -> dict[str, Any]:
+    """A section's keys with their types; nothing for anything else."""
+    return {name: field.annotation for name, field in getattr(model, "model_fields", {}).items()}

@@ -1,0 +1,80 @@
+"""Embedded eyes: small stand-ins for the paper's synthetic (UnityEyes) and real (MPIIGaze) sets of section 3.
+
+`simulator` draws clean eyes, `camera` the stand-in for real ones. Both give exact labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.datasets.eyes import geometry as geo
+from benchmarks.datasets.eyes.renderer import render
+from benchmarks.datasets.eyes.scenes import PERSONS, camera_scenes, simulator_scenes
+from benchmarks.datasets.eyes.sensor import FRAME, expose, laptop, photograph
+from benchmarks.errors import UserError
+
+CHUNK = 512  # images that share one random stream
+BATCH = 16  # images rendered at a time, so that their pixels stay in a core's cache
+
+__all__ = ["CHUNK", "PERSONS", "camera", "simulator"]
+
+Chunk = tuple[np.ndarray, pd.DataFrame]
+
+
+def simulator(count: int, seed: int) -> Iterator[Chunk]:
+    """Clean eyes with labels, at most `CHUNK` at a time: uint8 (n, 35, 55) and a table of n rows.
+
+    Image i depends on (seed, i) alone, so a longer call begins with a shorter one's images. The columns are
+    `person` ("simulator"), `gaze_x/y/z` (unit vector, MPIIGaze's camera frame), `head_pitch_deg`,
+    `head_yaw_deg`, and in pixels `pupil_x/y`, `pupil_00_x` to `pupil_07_y`, `iris_00_x` to `iris_15_y` and
+    `lid_00_x` to `lid_15_y`.
+    """
+    for chunk, size in _chunks(count):
+        rng = np.random.default_rng([seed, chunk, 0])
+        scenes = simulator_scenes(CHUNK, rng)[:size]
+        light = np.concatenate([render(scenes[i : i + BATCH]) for i in range(0, size, BATCH)])
+        images = np.clip(255 * light ** np.float32(1 / 2.2) + 0.5, 0, 255).astype(np.uint8)
+        yield images, _labels(scenes, ["simulator"] * size)
+
+
+def camera(count: int, seed: int, persons: Sequence[int]) -> Iterator[Chunk]:
+    """The stand-in for real eyes: as `simulator`, image i of person `persons[i % len(persons)]` ("p00" and so on).
+
+    A person's looks, habits and webcam depend on the person's number alone, not on `seed`. Raises UserError
+    if `persons` is empty, names one twice or one outside 0..14.
+    """
+    if not persons or len(set(persons)) < len(persons) or not set(persons) <= set(range(PERSONS)):
+        raise UserError(f"persons: expected distinct numbers from 0 to {PERSONS - 1}, got {list(persons)}")
+    laptops = [laptop(number) for number in range(PERSONS)]
+    for chunk, size in _chunks(count):
+        rng = np.random.default_rng([seed, chunk, 1])
+        who = np.asarray(persons)[(chunk * CHUNK + np.arange(CHUNK)) % len(persons)]
+        scenes = camera_scenes(who, rng)[:size]
+        images = np.empty((size, geo.HEIGHT, geo.WIDTH), np.uint8)
+        for start in range(0, size, BATCH):
+            for i, light in enumerate(render(scenes[start : start + BATCH], FRAME), start):
+                images[i] = photograph(light, laptops[who[i]], expose(rng), rng)
+        yield images, _labels(scenes, [f"p{number:02d}" for number in who[:size]])
+
+
+def _chunks(count: int) -> Iterator[tuple[int, int]]:
+    for chunk, start in enumerate(range(0, count, CHUNK)):
+        yield chunk, min(CHUNK, count - start)
+
+
+def _labels(scenes: geo.Scenes, who: list[str]) -> pd.DataFrame:
+    gaze = scenes.gaze.astype(np.float64)
+    gaze /= np.linalg.norm(gaze, axis=-1, keepdims=True)
+    points = geo.landmarks(scenes)
+    table: dict[str, object] = {"person": who}
+    table |= {f"gaze_{axis}": gaze[:, i] for i, axis in enumerate("xyz")}
+    table["head_pitch_deg"] = scenes.head_pitch[:, 0].astype(np.float64)
+    table["head_yaw_deg"] = scenes.head_yaw[:, 0].astype(np.float64)
+    table |= {f"pupil_{axis}": points["centre"][:, 0, i] for i, axis in enumerate("xy")}
+    for name in ("pupil", "iris", "lid"):
+        for k in range(points[name].shape[1]):
+            table |= {f"{name}_{k:02d}_{axis}": points[name][:, k, i] for i, axis in enumerate("xy")}
+    return pd.DataFrame(table)

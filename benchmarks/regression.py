@@ -1,0 +1,147 @@
+"""The regression gate: is Table 2 still what was accepted, as far as seeds and test set can tell?"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.errors import UserError
+from benchmarks.tasks import TASKS, Metric
+
+TAIL = 0.995  # one-sided: about one false alarm in 200 rows when a rerun is as unlike as another set of seeds
+NUMERICAL = 1e-3  # of the value: one trained network's evaluation on another machine, before training diverges
+COLUMNS = ("task", "condition", "metric", "accepted", "value", "tolerance", "change", "status")
+FAILED = ("regressed", "missing")
+
+
+def accept(metrics: dict[str, Any], path: Path, note: str) -> None:
+    """Write what `compare` needs of metrics.json as the accepted values; `note` says why they are right."""
+    if not note.strip():
+        raise UserError("a note is needed: say in a line why these values are right")
+    accepted = {"note": note.strip(), "data": {}}
+    for task in _tasks(metrics):
+        accepted[task] = {
+            condition: {
+                metric: {"value": found["value"], "seeds": found["seeds"]} for metric, found in measured.items()
+            }
+            for condition, measured in metrics[task].items()
+        }
+        data = metrics["data"][task]
+        accepted["data"][task] = {key: data.get(key) for key in ("test_data", "preset", "images", "image_error")}
+        _spread(accepted, task, str(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(accepted, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def compare(metrics: dict[str, Any], accepted: dict[str, Any]) -> pd.DataFrame:
+    """One row per accepted number, with the columns of COLUMNS; change = value - accepted.
+
+    A row is `regressed` where the value is worse by more than the tolerance, `improved` where it is better by
+    more, `missing` where it is absent or no number. The test images are the same (by `test_data`), so persons and
+    the images' difficulty cancel. What remains: a rerun that differs in any rounding, as on another machine,
+    is as unlike as another set of seeds. Hence for two means over k and k_accepted seeds
+
+        tolerance^2 = t^2 (s^2 + e^2) (1/k + 1/k_accepted) + (NUMERICAL * accepted)^2
+
+    s    spread between seeds when accepted: the condition's own or, if larger, that pooled over the metric's
+         conditions, since a spread of three seeds can be near 0 by luck. The current spread is not used: a
+         change that makes training erratic must not widen its own tolerance.
+    e    what the luck of single test images, n of them, adds at one seed (`image_error` of the summary, which
+         falls with 1 / sqrt(n)). It is within s already, if by luck not all of it: this errs to the lenient.
+    t    Student's one-sided 99.5 % quantile at the pooled spread's degrees of freedom, which are
+         conditions * (k_accepted - 1); a condition's own 2 would give 9.9 and a gate that never closes.
+
+    UserError where the accepted values are of other data, of another preset, or of no task at all.
+    """
+    from scipy.stats import t
+
+    if not _tasks(accepted):
+        raise UserError("the accepted values hold no known task; accept anew")
+    rows = []
+    for task in _tasks(accepted):
+        for key in ("preset", "test_data"):
+            was, now = accepted["data"][task].get(key), metrics.get("data", {}).get(task, {}).get(key)
+            if task in metrics and was != now:
+                raise UserError(
+                    f"{task}: accepted values are of {key} {was}, these metrics of {now}; "
+                    "compare like with like or accept anew"
+                )
+        spread, freedom = _spread(accepted, task, "the accepted file")
+        for condition, measured in accepted[task].items():
+            for metric, was in measured.items():
+                found = metrics.get(task, {}).get(condition, {}).get(metric)
+                image_error = accepted["data"][task]["image_error"][condition][metric]
+                k = len(found["seeds"]) if found and found["seeds"] else len(was["seeds"])
+                seeds = 1 / k + 1 / len(was["seeds"])
+                noise = (spread[metric][condition] ** 2 + image_error**2) * seeds
+                tolerance = float(np.hypot(t.ppf(TAIL, freedom) * noise**0.5, NUMERICAL * was["value"]))
+                value = found["value"] if found else None
+                change, status = _judge(value, was["value"], tolerance, TASKS[task].metrics.get(metric))
+                rows.append((task, condition, metric, was["value"], value, tolerance, change, status))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def regressed(rows: pd.DataFrame) -> bool:
+    return bool(rows["status"].isin(FAILED).any())
+
+
+def render_table(rows: pd.DataFrame) -> str:
+    """Plain, aligned, for a terminal; failures first."""
+    cells = [list(COLUMNS), *_cells(rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(COLUMNS))]
+    return "\n".join("  ".join(_align(cell, widths[i], i) for i, cell in enumerate(row)).rstrip() for row in cells)
+
+
+def to_markdown(rows: pd.DataFrame) -> str:
+    """The same table for a job summary."""
+    rule = ["---:" if _is_number(i) else "---" for i in range(len(COLUMNS))]
+    return "\n".join("| " + " | ".join(row) + " |" for row in [list(COLUMNS), rule, *_cells(rows)]) + "\n"
+
+
+def _tasks(metrics: dict[str, Any]) -> list[str]:
+    return [task for task in TASKS if task in metrics]
+
+
+def _spread(accepted: dict[str, Any], task: str, where: str) -> tuple[dict[str, dict[str, float]], int]:
+    """metric -> condition -> spread between seeds (own or pooled, the larger), and the pooled freedom."""
+    conditions = accepted[task]
+    short = [c for c, measured in conditions.items() if any(len(m["seeds"]) < 2 for m in measured.values())]
+    if short:
+        raise UserError(f"{where}: {task} {short[0]} has fewer than 2 seeds; a tolerance needs their spread")
+    spread: dict[str, dict[str, float]] = {}
+    freedom = 0
+    for metric in next(iter(conditions.values())):
+        seeds = {c: np.array(measured[metric]["seeds"]) for c, measured in conditions.items()}
+        freedom = sum(len(values) - 1 for values in seeds.values())
+        pooled = sum(float(((values - values.mean()) ** 2).sum()) for values in seeds.values()) / freedom
+        spread[metric] = {c: max(float(values.var(ddof=1)), pooled) ** 0.5 for c, values in seeds.items()}
+    return spread, freedom
+
+
+def _judge(value: float | None, accepted: float, tolerance: float, metric: Metric | None) -> tuple[float | None, str]:
+    if value is None or not np.isfinite(value) or metric is None:
+        return None, "missing"
+    change = value - accepted
+    gain = change if metric.higher_is_better else -change
+    return change, "regressed" if gain < -tolerance else "improved" if gain > tolerance else "ok"
+
+
+def _cells(rows: pd.DataFrame) -> list[list[str]]:
+    cells = []
+    for row in sorted(rows.to_dict("records"), key=lambda row: row["status"] not in FAILED):
+        numbers = [
+            "-" if pd.isna(row[key]) else f"{row[key]:{sign}.4f}"
+            for key, sign in (("accepted", ""), ("value", ""), ("tolerance", ""), ("change", "+"))
+        ]
+        cells.append([row["task"], row["condition"], row["metric"], *numbers, row["status"]])
+    return cells
+
+
+def _is_number(column: int) -> bool:
+    return COLUMNS[column] in ("accepted", "value", "tolerance", "change")
+
+
+def _align(cell: str, width: int, column: int) -> str:
+    return cell.rjust(width) if _is_number(column) else cell.ljust(width)

@@ -1,0 +1,233 @@
+"""Figures 5 and 7 of the paper, and what it leaves undrawn: losses, the domain gap, persons, differences."""
+
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks import curves
+from benchmarks.errors import UserError
+from benchmarks.paper import Curve
+from benchmarks.report.view import Look, View
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+GREY = "#555555"
+SEEDS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#000000")
+POINTS = 300  # a line of losses is thinned to about this many steps: more than the page has pixels for
+PAIRS = 6
+
+STYLE = {
+    "font.family": "DejaVu Sans",  # ships with matplotlib: the same outlines on every machine
+    "font.size": 10,
+    "axes.labelsize": 10,
+    "axes.edgecolor": GREY,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e6e6e6",
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "svg.hashsalt": "simgan-benchmarks",
+}
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One figure as SVG (for the page and for print) and as PNG; the same input gives the same bytes."""
+
+    svg: bytes
+    png: bytes
+
+    def write(self, folder: Path, name: str) -> None:
+        """`folder`/name.{svg,png}. Raises UserError if the folder cannot be written."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{name}.svg").write_bytes(self.svg)
+            (folder / f"{name}.png").write_bytes(self.png)
+        except OSError as error:
+            raise UserError(f"{folder}: cannot write the report's figures ({error.strerror})") from error
+
+
+def draw(paint: Callable[..., None], *args: Any, size: tuple[float, float] = (5.2, 3.7), **kwargs: Any) -> Drawing:
+    """Run `paint(ax, ...)` on one axes of `size` inches; 5.2 inches wide stays readable on a phone."""
+    import matplotlib
+    import seaborn
+    from matplotlib.figure import Figure
+
+    style: dict[Any, Any] = {**seaborn.axes_style("ticks"), **STYLE}
+    with matplotlib.rc_context(style):
+        figure = Figure(figsize=size, layout="constrained")
+        paint(figure.subplots(), *args, **kwargs)
+        svg, png = io.BytesIO(), io.BytesIO()
+        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+        figure.set_layout_engine("none")  # laid out once for both: the layout is what takes time
+        figure.savefig(png, format="png", dpi=160, metadata={"Software": None})
+    return Drawing(svg.getvalue(), png.getvalue())
+
+
+def pairs(ax: "Axes", synthetic: np.ndarray, refined: np.ndarray, real: np.ndarray, real_name: str) -> None:
+    """Figure 5: synthetic above refined, and unpaired real images below; each (N, H, W) uint8."""
+    columns = min(len(synthetic), PAIRS)
+    height, width = synthetic.shape[1:]
+    sheet = np.full((3 * (height + 2) - 2, columns * (width + 2) - 2), 255, np.uint8)
+    for row, images in enumerate((synthetic, refined, real)):
+        for column, image in enumerate(images[:columns]):
+            top, left = row * (height + 2), column * (width + 2)
+            sheet[top : top + height, left : left + width] = image
+    ax.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    ax.set_yticks([height / 2 + row * (height + 2) for row in range(3)], ["synthetic", "refined", real_name])
+    ax.set_xticks([])
+    ax.tick_params(length=0)
+    ax.grid(False)
+    ax.spines[:].set_visible(False)
+
+
+def cumulative(ax: "Axes", rows: pd.DataFrame, view: View) -> None:
+    """Figure 7 from one row a test image: the mean over seeds, in a band from the worst seed to the best."""
+    by_condition = dict(list(rows.groupby("condition")))
+    for name, look in view.looks.items():
+        ours = by_condition[name]
+        seeds = curves.band(curves.per_seed(ours, view.task.error, view.grid))
+        ax.fill_between(view.grid, seeds.low, seeds.high, color=look.color, alpha=0.15, lw=0)
+        ax.plot(view.grid, seeds.mean, color=look.color, ls=_dash(look), lw=1.6, label=look.label)
+    _cumulative_axes(ax, view)
+
+
+def published(ax: "Axes", lines: Mapping[str, Curve], view: View) -> None:
+    """The paper's own curves, never on the axes of ours."""
+    for name, line in lines.items():
+        look = view.looks[name]
+        ax.plot(line.x, line.y / 100, color=look.color, ls=_dash(look), lw=1.6, label=look.label)
+    _cumulative_axes(ax, view)
+
+
+def printed_distance(ax: "Axes", lines: Mapping[str, Curve], printed: Mapping[str, float], view: View) -> None:
+    """The published curves, with the table's values (%) at the distance printed and at the distance drawn."""
+    published(ax, lines, view)
+    for d, word in zip(view.hits, ("the table says", "the figure says"), strict=True):
+        ax.annotate(
+            f"{word}\n{d:g}{view.unit}",
+            (d, 1),
+            (0, 3),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8.5,
+            color=GREY,
+        )
+        for name, percent in printed.items():
+            color = view.looks[name].color
+            face = "white" if word == "the table says" else color
+            ax.plot([d], [percent / 100], "o", ms=6, mec=color, mfc=face, mew=1.4, zorder=3)
+
+
+def gap(ax: "Axes", shares: pd.DataFrame) -> None:
+    """Shares of the domain gap closed (fractions): label, value, low, high, color."""
+    positions = np.arange(len(shares))
+    ax.barh(positions, shares["value"], color=shares["color"], height=0.5, alpha=0.8)
+    ax.hlines(positions, shares["low"], shares["high"], color="black", lw=1.6)
+    ax.set_yticks(positions, shares["label"])
+    ax.set_ylim(len(shares) - 0.4, -0.6)
+    for x, name in ((0, "synthetic"), (1, "supervised")):
+        ax.axvline(x, color=GREY, lw=1, ls="--")
+        ax.annotate(
+            name,
+            (x, 1),
+            (0, 3),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            ha="center",
+            fontsize=9,
+            color=GREY,
+        )
+    ax.set_xlabel("share of the gap closed")
+    ax.grid(axis="y", visible=False)
+    _percent_axis(ax.xaxis)
+
+
+def losses(ax: "Axes", events: pd.DataFrame, ylabel: str, looks: Mapping[str, Look] | None = None) -> None:
+    """A line a run, thinned, not smoothed: condition, seed, step, value. Coloured by seed without looks."""
+    for seed in sorted(events["seed"].unique()):
+        for name in looks or [""]:
+            line = events.query("seed == @seed and condition == @name").sort_values("step")
+            line = line.iloc[:: -(-len(line) // POINTS) or 1]
+            look = looks[name] if looks else Look(f"seed {seed}", SEEDS[int(seed) % len(SEEDS)])
+            first = looks is None or seed == events["seed"].min()
+            ax.plot(
+                line["step"],
+                line["value"],
+                color=look.color,
+                ls=_dash(look),
+                lw=1.2,
+                alpha=0.8,
+                label=look.label if first and len(line) else None,
+            )
+    ax.set(xlabel="step", ylabel=ylabel)
+    ax.legend(handlelength=2.6)
+    ax.margins(x=0.01)
+
+
+def persons(ax: "Axes", errors: pd.DataFrame, view: View) -> None:
+    """Each person's mean error under each condition: one row a person, one column a condition."""
+    names = [name for name in view.looks if name in errors]
+    positions = range(len(names))
+    for _, row in errors.iterrows():
+        ax.plot(positions, row[names], color="#c4c4c4", lw=1, zorder=1)
+    for x, name in zip(positions, names, strict=True):
+        ax.plot([x] * len(errors), errors[name], "o", ms=6, color=view.looks[name].color, zorder=2)
+    ends = pd.Series(errors[names[0]]).sort_values()
+    for person, error in [*ends.head(1).items(), *ends.tail(1).items()]:
+        ax.annotate(
+            str(person),
+            (0, float(error)),
+            (-7, 0),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            fontsize=8.5,
+            color=GREY,
+        )
+    ax.set_xticks(positions, [_narrow(view.looks[name].label) for name in names])
+    ax.set(ylabel=f"mean error ({view.unit_name})", xlim=(-0.55, len(names) - 0.6))
+    ax.set_ylim(bottom=0)
+    ax.grid(axis="x", visible=False)
+
+
+def differences(ax: "Axes", shown: pd.DataFrame, xlabel: str) -> None:
+    """Differences and their intervals against 0: label, value, low, high, color."""
+    positions = np.arange(len(shown))
+    ax.axvline(0, color="black", lw=1)
+    ax.hlines(positions, shown["low"], shown["high"], colors=list(shown["color"]), lw=2.4)
+    ax.scatter(shown["value"], positions, c=shown["color"], s=42, zorder=3)
+    ax.set_yticks(positions, shown["label"])
+    ax.set_ylim(len(shown) - 0.5, -0.5)
+    ax.grid(axis="y", visible=False)
+    ax.set_xlabel(xlabel)
+
+
+def _cumulative_axes(ax: "Axes", view: View) -> None:
+    for d in view.hits:
+        ax.axvline(d, color=GREY, lw=0.9, ls=":", zorder=0)
+    ax.set(xlim=(view.grid[0], view.grid[-1]), ylim=(0, 1))
+    ax.set(xlabel=f"d ({view.unit_name})", ylabel="test images with error ≤ d")
+    ax.legend(loc="lower right", handlelength=2.6)
+    _percent_axis(ax.yaxis)
+
+
+def _dash(look: Look) -> Any:
+    return (0, look.dashes) if look.dashes else "-"
+
+
+def _narrow(label: str) -> str:
+    return label.replace(", ", ",\n").replace(" 4×", "\n4×").replace("stand-in ", "stand-in\n")
+
+
+def _percent_axis(axis: Any) -> None:
+    from matplotlib.ticker import PercentFormatter
+
+    axis.set_major_formatter(PercentFormatter(1, decimals=0))

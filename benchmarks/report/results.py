@@ -1,0 +1,175 @@
+"""The tables of section 3.1 as records: Table 2 with intervals, the declared comparisons, the claims."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from benchmarks import paper
+from benchmarks.report.tables import MISSING, Column, Record, Table, interval, number, p_value, percent, signed
+from benchmarks.report.view import View
+
+NOT_RUN = "not run on this data"
+OPTIMISTIC = "Optimistic: treats images as independent"
+
+
+def estimates(view: View, measured: Mapping[str, Any]) -> Table:
+    """Table 2's rows: this run's metrics with 95 % intervals, and apart from them what the paper has.
+
+    `measured` is metrics.json's {condition: {metric: {value, low, high, seeds}}}.
+    """
+    name = view.task.name
+    readings = {reading.condition: reading for reading in paper.table2_on_figure7()}
+    records = []
+    for condition, look in view.looks.items():
+        record: dict[str, Any] = {"condition": condition, "label": look.label}
+        for metric in view.metrics:
+            found = measured[condition][metric]
+            record |= {metric: found["value"], f"{metric}_low": found["low"], f"{metric}_high": found["high"]}
+        reading = readings.get(condition)
+        record |= {
+            "published_within_7deg": reading and reading.percent_at_7deg / 100,
+            "published_within_13deg": reading and reading.percent_at_13deg / 100,
+            "published_table2": reading and reading.printed_percent / 100,
+        }
+        records.append(record)
+    ours = "This run, 95 % interval"
+    theirs = "The paper, on other data"
+    return Table(
+        name=f"{name}_table2",
+        caption=f"{view.table}: this run, and apart from it the paper, which was measured on other images.",
+        records=records,
+        columns=[
+            Column("Trained on", lambda r: r["label"], numeric=False),
+            *(_estimate(view, metric, head, ours) for metric, head in view.metrics.items()),
+            Column("Figure 7 at 7°", lambda r: percent(r["published_within_7deg"]), group=theirs, apart=True),
+            Column("Figure 7 at 13°", lambda r: percent(r["published_within_13deg"]), group=theirs, apart=True),
+            Column("Table 2, “d = 7”", lambda r: percent(r["published_table2"]), group=theirs, apart=True),
+        ],
+    )
+
+
+def _estimate(view: View, metric: str, head: str, group: str) -> Column:
+    fraction = view.task.metrics[metric].d is not None
+    scale = 100 if fraction else 1
+
+    def cell(record: Record) -> str:
+        return percent(record[metric]) if fraction else number(record[metric], view.unit, 2)
+
+    def minor(record: Record) -> str:
+        return interval(record[f"{metric}_low"], record[f"{metric}_high"], scale, 1 if fraction else 2)
+
+    return Column(head, cell, minor, group=group)
+
+
+def comparisons(view: View, found: Mapping[str, Any]) -> Table:
+    """The declared family of differences, as metrics.json has them, in the order of their declaration."""
+    records = []
+    for name in view.task.claims:
+        comparison = found[name]
+        share = comparison.get("share_of_gap_closed") or {}
+        records.append(
+            {
+                "id": name,
+                **{key: comparison[key] for key in ("claim", "a", "b", "metric", "difference", "low", "high")},
+                **{key: comparison[key] for key in ("p", "p_holm", "smallest_effect", "verdict")},
+                **{key: comparison["optimistic"][key] for key in ("binomial_p", "mcnemar_p")},
+                "share_of_gap_closed": share.get("value"),
+                "share_low": share.get("low"),
+                "share_high": share.get("high"),
+                "share_reason": share.get("reason"),
+            }
+        )
+    holds = "Over seeds and persons"
+
+    def shown(record: Record, key: str) -> str:
+        return signed(record[key] * _scale(view, record), _unit(view, record), _digits(view, record))
+
+    def bounds(record: Record) -> str:
+        return interval(record["low"], record["high"], _scale(view, record), _digits(view, record))
+
+    def smallest(record: Record) -> str:
+        return number(record["smallest_effect"] * _scale(view, record), _unit(view, record), _digits(view, record))
+
+    return Table(
+        name=f"{view.task.name}_comparisons",
+        caption="The declared comparisons: difference with its 95 % interval, and tests of no difference.",
+        records=records,
+        columns=[
+            Column(
+                "Difference",
+                lambda r: difference_label(view, r),
+                lambda r: f"({view.metrics[r['metric']].lower()})",
+                numeric=False,
+            ),
+            Column("This run", lambda r: shown(r, "difference"), bounds, group=holds),
+            Column("p", lambda r: p_value(r["p"]), group=holds),
+            Column("p, Holm", lambda r: p_value(r["p_holm"]), group=holds),
+            Column("Smallest visible", smallest, group=holds),
+            Column("Verdict", lambda r: r["verdict"], numeric=False, group=holds),
+            Column("Binomial p", lambda r: p_value(r["binomial_p"]), group=OPTIMISTIC),
+            Column("McNemar p", lambda r: p_value(r["mcnemar_p"]), group=OPTIMISTIC),
+        ],
+    )
+
+
+def claims(found: Sequence[Record]) -> Table:
+    """Every claim as `benchmarks.verdicts` tells it, in its order."""
+    return Table(
+        name="claims",
+        caption="The paper's claims and what this run found.",
+        records=found,
+        columns=[
+            Column("The paper says", lambda r: r["says"], lambda r: f"({r['place']})", numeric=False),
+            Column("Verdict", lambda r: r["verdict"], numeric=False),
+            Column("This run", lambda r: r["ours"] or MISSING, numeric=False),
+            Column("Test", lambda r: r["test"], numeric=False),
+            Column("Published", lambda r: r["published"], numeric=False),
+        ],
+    )
+
+
+def readings(view: View) -> Table:
+    """Where Figure 7's own curves take Table 2's values."""
+    records = [
+        {
+            "condition": reading.condition,
+            "label": view.looks[reading.condition].label,
+            "printed_percent": reading.printed_percent,
+            "d_deg": reading.d_deg,
+            "percent_at_7deg": reading.percent_at_7deg,
+            "percent_at_13deg": reading.percent_at_13deg,
+        }
+        for reading in paper.table2_on_figure7()
+    ]
+    return Table(
+        name=f"{view.task.name}_printed_distance",
+        caption=f"{view.table} read on {view.figure}, both as published.",
+        records=records,
+        columns=[
+            Column("Trained on", lambda r: r["label"], numeric=False),
+            Column("Table 2 prints", lambda r: number(r["printed_percent"], " %")),
+            Column("The curve takes it at", lambda r: number(r["d_deg"], view.unit, 2)),
+            Column("The curve at 7°", lambda r: number(r["percent_at_7deg"], " %")),
+            Column("The curve at 13°", lambda r: number(r["percent_at_13deg"], " %")),
+        ],
+    )
+
+
+def difference_label(view: View, record: Record) -> str:
+    return f"{view.looks[record['a']].label} − {view.looks[record['b']].label}"
+
+
+def is_fraction(view: View, record: Record) -> bool:
+    """Whether the record's metric counts hits: a fraction of 1, printed in percent."""
+    return view.task.metrics[record["metric"]].d is not None
+
+
+def _scale(view: View, record: Record) -> int:
+    return 100 if is_fraction(view, record) else 1
+
+
+def _unit(view: View, record: Record) -> str:
+    return " pt" if is_fraction(view, record) else view.unit
+
+
+def _digits(view: View, record: Record) -> int:
+    return 1 if is_fraction(view, record) else 2

@@ -1,0 +1,93 @@
+"""Algorithm 1 and the estimator's training by step: what the losses of a run looked like."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from benchmarks.report import figures
+from benchmarks.report.figures import draw
+from benchmarks.report.sections import Plot, Section
+from benchmarks.report.view import View
+
+
+@dataclass(frozen=True)
+class Loss:
+    axis: str
+    caption: str
+
+
+REFINER = {
+    "train/realism": Loss(
+        "realism loss (R)",
+        "How far D is from taking refined images for real: falls where the refiner gains.",
+    ),
+    "train/self_regularization": Loss(
+        "self-regularization (R)",
+        "How far refined images have moved from the synthetic ones: what keeps their labels true.",
+    ),
+    "train/discriminator": Loss(
+        "discriminator loss (D)",
+        "Cross-entropy of D over real and refined patches: near zero it has won, and high it guesses.",
+    ),
+    "train/discriminator_accuracy": Loss(
+        "discriminator accuracy (D)",
+        "Share of patches that D places rightly: at one half it guesses, at 1 the refiner deceives nobody.",
+    ),
+}
+ESTIMATOR = {
+    "train/loss": Loss("training loss", "On the images that the estimator learns from."),
+    "val/loss": Loss(
+        "validation loss",
+        "On held-out images of the same kind: what training stops by, never the labels of test images.",
+    ),
+}
+
+
+def refiner(view: View, losses: pd.DataFrame) -> Section:
+    """Losses of Algorithm 1, a line a seed."""
+    events = losses[losses["stage"] == "train-simgan"].assign(condition="")
+    plots = [
+        Plot(
+            f"{view.task.name}_{metric.replace('train/', 'simgan_')}",
+            draw(figures.losses, events[events["metric"] == metric], loss.axis, size=(5.2, 3.1)),
+            f"{loss.axis} by step, a line a seed.",
+            loss.caption,
+        )
+        for metric, loss in REFINER.items()
+        if metric in set(events["metric"])
+    ]
+    return Section(
+        id=f"{view.task.name}-refiner",
+        short="SimGAN's losses",
+        title="How the refiner and the discriminator trained",
+        lead="One line a seed, by step: first the refiner alone, then the discriminator alone, then both by turns, "
+        "of which neither should run away from the other.",
+        plots=plots,
+    )
+
+
+def estimator(view: View, losses: pd.DataFrame) -> Section:
+    """Losses of the estimator, a line a run in its condition's colour."""
+    events = losses[losses["stage"] == view.estimator_stage]
+    plots = []
+    for metric, loss in ESTIMATOR.items():
+        chosen = events.query("metric == @metric")
+        if not len(chosen):
+            continue
+        looks = {name: look for name, look in view.looks.items() if name in set(chosen["condition"])}
+        plots.append(
+            Plot(
+                f"{view.task.name}_estimator_{metric.replace('/', '_')}",
+                draw(figures.losses, chosen, loss.axis, looks, size=(5.2, 3.4)),
+                f"{loss.axis} by step, a line a run, coloured by condition.",
+                loss.caption,
+            )
+        )
+    return Section(
+        id=f"{view.task.name}-estimator",
+        short="Estimator's losses",
+        title="How the estimator trained",
+        lead="One line a run, in the colour of the images it learned from: a low loss on synthetic images "
+        "says nothing yet about real ones.",
+        plots=plots,
+    )

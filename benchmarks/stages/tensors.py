@@ -1,0 +1,86 @@
+"""Between stores and networks: pixels, devices, seeds and weights."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from benchmarks.config import Compute
+from benchmarks.errors import UserError
+from benchmarks.files import whole
+
+
+def to_network(images: np.ndarray, device: torch.device) -> Tensor:
+    """uint8 (N, H, W) -> float32 (N, 1, H, W) in [-1, 1]."""
+    return torch.from_numpy(np.array(images)).to(device, torch.float32)[:, None] / 127.5 - 1
+
+
+def to_pixels(images: Tensor) -> np.ndarray:
+    """float (N, 1, H, W) in [-1, 1] -> uint8 (N, H, W), rounded."""
+    return ((images[:, 0] + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+
+
+class Draw:
+    """Random mini-batches from a store's images, with replacement."""
+
+    def __init__(self, images: np.ndarray, device: torch.device):
+        self.images, self.device = images, device
+
+    def __call__(self, count: int, generator: torch.Generator) -> Tensor:
+        chosen = torch.randint(len(self.images), (count,), generator=generator)
+        return to_network(self.images[chosen.numpy()], self.device)
+
+
+def choose_device(compute: Compute) -> torch.device:
+    """The device of `compute.device`; also sets the number of CPU threads, on which float sums depend."""
+    if compute.threads:
+        torch.set_num_threads(compute.threads)
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if compute.device == "auto":
+        return torch.device(next(name for name, there in available.items() if there))
+    if not available[compute.device]:
+        raise UserError(f"params.yaml: compute.device: {compute.device} is not available here; use auto or cpu")
+    return torch.device(compute.device)
+
+
+def derive(seed: int, purpose: str) -> int:
+    """A seed for one purpose, for instance (0, "train-simgan/gaze"); independent of all others."""
+    return int.from_bytes(hashlib.blake2b(f"{seed}/{purpose}".encode(), digest_size=7).digest(), "big")
+
+
+def generator(seed: int, purpose: str) -> torch.Generator:
+    """A CPU generator derived from the base seed and the purpose."""
+    return torch.Generator().manual_seed(derive(seed, purpose))
+
+
+def optimizer(name: str, network: nn.Module, lr: float) -> torch.optim.Optimizer:
+    """`sgd` as printed in section 2.1, or `adam`."""
+    return {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[name](network.parameters(), lr=lr)
+
+
+def save_weights(path: Path, weights: Mapping[str, Tensor], architecture: Mapping[str, Any]) -> None:
+    """Safetensors, with the constructor's arguments of the network beside the weights."""
+    with whole(path) as beside:
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+        save_file(tensors, beside, {"architecture": json.dumps(architecture, sort_keys=True)})
+
+
+def load_weights(path: Path, network: type[nn.Module], device: torch.device) -> nn.Module:
+    """Rebuild a network of class `network` from `save_weights`' file, in evaluation mode. Raises UserError."""
+    try:
+        with safe_open(path, "pt") as file:
+            built = network(**json.loads(file.metadata()["architecture"]))
+            built.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+    except FileNotFoundError:
+        raise UserError(f"{path}: no weights here; run `dvc repro` to train them") from None
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path}: not {network.__name__} weights ({reason}); delete it and run `dvc repro`") from None
+    return built.to(device).eval()

@@ -1,0 +1,90 @@
+"""Stage train-gaze: section 3.1's CNN on one condition and seed; writes its best weights.
+
+Weights and batch order depend on the seed alone: the conditions of one seed differ in their images only.
+"""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from benchmarks.config import Params
+from benchmarks.datasets.store import Store, open_store
+from benchmarks.errors import UserError
+from benchmarks.stages.tensors import choose_device, derive, generator, optimizer, save_weights, to_network
+from benchmarks.stages.training import train
+from estimators.fit import Fit
+from estimators.gaze_cnn import GazeCNN, gaze_loss
+
+TASK = "gaze"
+BATCH = 256  # of the validation passes
+
+
+def training_set(condition: str, seed: int) -> tuple[Store, torch.Tensor]:
+    """The images and gaze labels (N, 3) that a condition trains on. Only `real` reads labels of the real domain."""
+    name = {"real": "real_labelled", "refined": f"refined-{seed}", "synthetic": "synthetic"}[condition.split("_")[0]]
+    store = open_store(Path("stores") / TASK / name, TASK)
+    return store, torch.from_numpy(store.gaze())
+
+
+def run(params: Params, condition: str, seed: int) -> None:
+    settings = params.estimators.gaze
+    store, gaze = training_set(condition, seed)
+    device = choose_device(params.compute)
+
+    order = torch.randperm(len(store), generator=generator(seed, f"train-gaze/{TASK}/split"))
+    held_out = min(settings.validation_images, int(settings.validation_share * len(store)))
+    validation, training = order[:held_out], order[held_out:]
+    if condition in ("synthetic", "refined"):
+        training = training[: int(settings.share_1x * len(training))]
+    if not (len(validation) and len(training)):
+        raise UserError(
+            f"{store.path}: {len(store)} images leave none for training or validation; load more images "
+            "or change estimators.gaze.validation_share in params.yaml"
+        )
+
+    torch.manual_seed(derive(seed, f"train-gaze/{TASK}/weights"))
+    architecture = {"fc9600": settings.fc9600, "width": settings.width, "hidden": settings.hidden}
+    network = GazeCNN(**architecture).to(device)
+
+    def samples(chosen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return to_network(store.images[chosen.numpy()], device), gaze[chosen].to(device)
+
+    @torch.no_grad()
+    def validate(network: nn.Module) -> float:
+        network.eval()
+        total = 0.0
+        for chosen in validation.split(BATCH):
+            images, targets = samples(chosen)
+            total += gaze_loss(network(images), targets).item() * len(chosen)
+        return total / len(validation)
+
+    trainer = Fit(
+        network,
+        optimizer(settings.optimizer, network, settings.lr),
+        gaze_loss,
+        train=lambda chosen: samples(training[chosen]),
+        count=len(training),
+        validate=validate,
+        batch=settings.batch,
+        max_steps=settings.max_steps,
+        validate_every=settings.validate_every,
+        patience=settings.patience,
+        generator=generator(seed, f"train-gaze/{TASK}"),
+    )
+    train(
+        trainer,
+        stage="train-gaze",
+        task=TASK,
+        condition=condition,
+        seed=seed,
+        settings=settings.model_dump() | {"training_images": len(training)},
+        inputs={store.info["domain"]: store},
+        device=device,
+        steps=settings.max_steps,
+        images_per_step=settings.batch,
+        log_every=settings.log_every,
+        save_outputs=lambda: save_weights(
+            Path("models/gaze") / f"{condition}-{seed}.safetensors", trainer.best, architecture
+        ),
+    )

@@ -1,0 +1,92 @@
+"""Stage train-simgan: Algorithm 1 on the synthetic and the unlabelled real store; writes the refiner's weights."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.config import Params
+from benchmarks.datasets.store import open_store
+from benchmarks.stages.tensors import (
+    Draw,
+    choose_device,
+    derive,
+    generator,
+    optimizer,
+    save_weights,
+    to_network,
+    to_pixels,
+)
+from benchmarks.stages.training import train
+from simgan.algorithm1 import Schedule, SimGAN
+from simgan.losses import PSI
+from simgan.networks import GAZE_LAYERS, Discriminator, Refiner
+
+SAMPLES = 8  # columns of a sample grid
+
+
+def run(params: Params, task: str, seed: int) -> None:
+    settings = params.simgan.gaze
+    stores = Path("stores") / task
+    synthetic, real = open_store(stores / "synthetic", task), open_store(stores / "real", task)
+    device = choose_device(params.compute)
+    torch.manual_seed(derive(seed, f"train-simgan/{task}/weights"))
+    architecture = {
+        "channels": 1,
+        "features": settings.features,
+        "blocks": settings.blocks,
+        "kernel": settings.kernel,
+    }
+    refiner = Refiner(**architecture).to(device)
+    height, width = synthetic.images.shape[1:]
+    discriminator = Discriminator(
+        GAZE_LAYERS, settings.discriminator, size=(height, width), width=settings.discriminator_width
+    ).to(device)
+    schedule = Schedule(
+        settings.refiner_pretraining,
+        settings.discriminator_pretraining,
+        settings.iterations,
+        settings.k_g,
+        settings.k_d,
+        settings.batch,
+    )
+    trainer = SimGAN(
+        refiner,
+        discriminator,
+        refiner_optimizer=optimizer(settings.optimizer, refiner, settings.lr),
+        discriminator_optimizer=optimizer(settings.optimizer, discriminator, settings.lr),
+        draw_synthetic=Draw(synthetic.images, device),
+        draw_real=Draw(real.images, device),
+        schedule=schedule,
+        lam=settings.lam,
+        history=settings.history,
+        psi=PSI[settings.psi],
+        generator=generator(seed, f"train-simgan/{task}"),
+    )
+
+    shown = to_network(synthetic.images[:SAMPLES], device)
+
+    @torch.no_grad()
+    def grid() -> np.ndarray:
+        """Synthetic over refined over real, (3 H, SAMPLES W)."""
+        rows = synthetic.images[:SAMPLES], to_pixels(refiner(shown)), real.images[:SAMPLES]
+        return np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
+
+    train(
+        trainer,
+        stage="train-simgan",
+        task=task,
+        condition="",
+        seed=seed,
+        settings=settings.model_dump(),
+        inputs={"synthetic": synthetic, "real": real},
+        device=device,
+        steps=schedule.total,
+        images_per_step=settings.batch,
+        log_every=settings.log_every,
+        sample=grid,
+        sample_every=settings.sample_every,
+        save_outputs=lambda: save_weights(
+            Path("models/simgan") / f"{task}-{seed}.safetensors", refiner.state_dict(), architecture
+        ),
+    )

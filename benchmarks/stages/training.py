@@ -1,0 +1,130 @@
+"""One training loop for every network: it knows no algorithm, only steps, events, checkpoints and outputs."""
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from benchmarks import tracking
+from benchmarks.datasets.store import Store
+from benchmarks.errors import UserError
+from benchmarks.files import remove, whole
+from benchmarks.progress import Progress
+
+CHECKPOINTS = Path(".checkpoints")
+
+
+class Trainer(Protocol):
+    """What `simgan.algorithm1.SimGAN` and `estimators.fit.Fit` have in common."""
+
+    step: int
+
+    @property
+    def done(self) -> bool: ...
+    def advance(self) -> dict[str, float]: ...
+    def state_dict(self) -> dict[str, Any]: ...
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+
+def train(
+    trainer: Trainer,
+    *,
+    stage: str,
+    task: str,
+    condition: str,
+    seed: int,
+    settings: Mapping[str, Any],
+    inputs: Mapping[str, Store],
+    device: torch.device,
+    steps: int,
+    images_per_step: int,
+    log_every: int,
+    save_outputs: Callable[[], None],
+    sample: Callable[[], np.ndarray] | None = None,
+    sample_every: int = 0,
+    checkpoint_every_s: float = 30.0,
+) -> None:
+    """Run `trainer` to its end, or on from its last checkpoint; save its outputs and publish its events under runs/.
+
+    The checkpoint folder is keyed by a digest of everything that decides the result, so that a changed parameter or
+    input never resumes an old state. Raises UserError when the training diverges.
+    """
+    name = "-".join(filter(None, (task, condition, str(seed))))
+    identity = {
+        "stage": stage,
+        "instance": name,
+        "settings": dict(settings),
+        "inputs": {key: store.digest for key, store in inputs.items()},
+        "device": str(device),
+        "threads": torch.get_num_threads(),
+    }
+    key = hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=8).hexdigest()
+    folder = CHECKPOINTS / stage / f"{name}-{key}"
+    checkpoint = folder / "state.pt"
+    window: dict[str, list[float]] = {}
+    resumed = checkpoint.is_file()
+    if resumed:
+        state = torch.load(checkpoint, weights_only=True)
+        trainer.load_state_dict(state["trainer"])
+        window = state["window"]
+        print(f"{stage} {name}: resuming at step {trainer.step} from {checkpoint}", flush=True)
+    else:
+        remove(folder)
+        folder.mkdir(parents=True)
+
+    def save() -> None:
+        with whole(checkpoint) as beside:
+            torch.save({"trainer": trainer.state_dict(), "window": window}, beside)
+
+    run_name = f"{stage} {condition} seed {seed}" if condition else f"{stage} seed {seed}"
+    with tracking.run(
+        folder / "events",
+        experiment=task,
+        name=run_name,
+        params=tracking.flatten(settings) | {"task": task, "condition": condition, "seed": seed},
+        tags={"stage": stage, "task": task, "condition": condition, "seed": str(seed), "env.device": str(device)},
+        inputs={key: (store.digest, len(store)) for key, store in inputs.items()},
+        resume_step=trainer.step if resumed else None,
+    ) as run:
+        started = saved = time.monotonic()
+        counted = trainer.step
+        progress = Progress(f"{stage} {name}", steps)
+        if sample and not resumed:
+            run.image(trainer.step, "samples", sample())
+        while not trainer.done:
+            try:
+                losses = trainer.advance()
+            except FloatingPointError as error:
+                kept = f"the last good state is {checkpoint}" if checkpoint.is_file() else "no checkpoint was due yet"
+                raise UserError(
+                    f"{stage} {name}: diverged: {error}; {kept}; a lower learning rate (lr) is the usual mend"
+                ) from None
+            for metric, value in losses.items():
+                window.setdefault(metric, []).append(value)
+            now = time.monotonic()
+            if trainer.step % log_every == 0 or trainer.done:
+                means = {f"train/{metric}": sum(values) / len(values) for metric, values in window.items()}
+                if "train/validation_loss" in means:
+                    means["val/loss"] = means.pop("train/validation_loss")
+                window.clear()
+                rate = (trainer.step - counted) * images_per_step / max(now - started, 1e-9)
+                started, counted = now, trainer.step
+                run.log(trainer.step, means | {"train/images_per_s": rate})
+                progress(trainer.step, means)
+            if sample and sample_every and (trainer.step % sample_every == 0 or trainer.done):
+                run.image(trainer.step, "samples", sample())
+            if now - saved > checkpoint_every_s:
+                save()
+                saved = time.monotonic()
+        progress.close()
+        run.final({"train/steps": float(trainer.step)})
+    save_outputs()
+    with whole(Path("runs") / stage / name) as events:
+        shutil.copytree(folder / "events", events)
+    remove(folder)

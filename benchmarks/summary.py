@@ -1,0 +1,257 @@
+"""Section 3's tables from the results: one row per test image becomes metrics, intervals and comparisons."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.curves import hits
+from benchmarks.errors import UserError
+from benchmarks.significance import (
+    ALPHA,
+    Interval,
+    hierarchical_bootstrap,
+    holm,
+    image_error,
+    interval,
+    mcnemar,
+    sign_test,
+    smallest_effect,
+    widen,
+)
+from benchmarks.tasks import Claim, Metric, Task
+
+DIGITS = 6  # significant digits in metrics.json: what float64 sums agree on across machines
+
+
+@dataclass(frozen=True)
+class Results:
+    """errors (C, S, N): the same N images, of clusters (N,), under each condition (C) and seed (S)."""
+
+    errors: np.ndarray
+    clusters: np.ndarray
+    seeds: list[int]
+
+    @property
+    def cluster_count(self) -> int:
+        return len(np.unique(self.clusters))
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """One metric under the task's C conditions: by_seed (C, S) as measured, draws (R, C) bootstrapped."""
+
+    by_seed: np.ndarray
+    draws: np.ndarray
+
+
+def summarise(
+    rows: pd.DataFrame,
+    task: Task,
+    generator: np.random.Generator,
+    data: dict[str, Any] | None = None,
+    resamples: int = 2000,
+) -> dict[str, Any]:
+    """Results -> {task: {condition: {metric: {value, low, high, seeds}}}, "comparisons": ..., "data": ...}.
+
+    A value is the mean over seeds of each seed's statistic; low and high are its 95 % interval over seeds,
+    clusters and images. `data` tells of the test data (test_data: what identifies it; preset; stand_in) and is
+    completed with counts and with `image_error`, what the luck of single images adds to each metric at one seed
+    (for the regression gate). UserError where the rows are not every image once under every condition and seed.
+    """
+    results = paired(rows, task)
+    statistics = {name: metric.statistic for name, metric in task.metrics.items()}
+    draws = hierarchical_bootstrap(results.errors, results.clusters, statistics, generator, resamples)
+    estimates = {
+        name: Estimates(_by_seed(results.errors, metric), draws[name]) for name, metric in task.metrics.items()
+    }
+    described = {
+        **(data or {}),
+        "images": results.errors.shape[2],
+        f"{task.cluster}s": results.cluster_count,
+        "seeds": results.seeds,
+        "resamples": resamples,
+        "image_error": {
+            condition: {
+                name: image_error(results.errors[c], metric.statistic, generator)
+                for name, metric in task.metrics.items()
+            }
+            for c, condition in enumerate(task.conditions)
+        },
+    }
+    measured = {
+        condition: {name: _measured(estimates[name], c, results) for name in task.metrics}
+        for c, condition in enumerate(task.conditions)
+    }
+    return _rounded(
+        {
+            task.name: measured,
+            "comparisons": {task.name: _comparisons(task, results, estimates)},
+            "data": {task.name: described},
+        }
+    )
+
+
+def merge(*summaries: dict[str, Any]) -> dict[str, Any]:
+    """The summaries of several tasks as one metrics.json."""
+    merged: dict[str, Any] = {"comparisons": {}, "data": {}}
+    for summary in summaries:
+        for key, value in summary.items():
+            merged[key] = {**merged[key], **value} if key in ("comparisons", "data") else value
+    return merged
+
+
+def write(metrics: dict[str, Any], path: Path) -> None:
+    """Sorted, indented, the same bytes for the same numbers."""
+    path.write_text(json.dumps(metrics, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def read(path: Path) -> dict[str, Any]:
+    """metrics.json or an accepted file. UserError where it is absent or no JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist") from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise UserError(f"{path} is not valid JSON: {error}") from None
+
+
+def paired(rows: pd.DataFrame, task: Task) -> Results:
+    """Results as arrays in which an index means the same image, seed and condition everywhere; checked."""
+    columns = [task.cluster, "condition", "seed", "image", task.error]
+    if absent := [column for column in columns if column not in rows.columns]:
+        raise UserError(f"results of {task.name}: no column {', '.join(absent)}; evaluate again")
+    found = set(rows["condition"])
+    if absent := [condition for condition in task.conditions if condition not in found]:
+        raise UserError(f"results of {task.name}: no rows for condition {', '.join(absent)}; evaluate it")
+    if unknown := sorted(found.difference(task.conditions)):
+        raise UserError(
+            f"results of {task.name}: unknown condition {', '.join(unknown)}; the task declares "
+            f"{', '.join(task.conditions)}"
+        )
+    bad = rows[~np.isfinite(rows[task.error]) | (rows[task.error] < 0)]
+    if len(bad):
+        raise UserError(
+            f"results of {task.name}: {len(bad)} values of {task.error} are negative or not finite, first "
+            f"{bad.iloc[0][task.error]} at {_place(bad.iloc[0])}; evaluate again"
+        )
+    duplicates = rows[rows.duplicated(["condition", "seed", "image"])]
+    if len(duplicates):
+        raise UserError(f"results of {task.name}: {_place(duplicates.iloc[0])} is there more than once")
+
+    ordered = rows.sort_values(["condition", "seed", "image"], kind="stable")
+    groups = dict(iter(ordered.groupby(["condition", "seed"])))
+    seeds = sorted(int(seed) for seed in rows["seed"].unique())
+    cells = [(condition, seed) for condition in task.conditions for seed in seeds]
+    for condition, seed in cells:
+        if (condition, seed) not in groups:
+            raise UserError(f"results of {task.name}: condition {condition} has no seed {seed}; evaluate it")
+    reference = groups[cells[0]]
+    for cell in cells[1:]:
+        _same_images(groups[cell], reference, task)
+    errors = np.array([groups[cell][task.error].to_numpy(np.float64) for cell in cells])
+    return Results(errors.reshape(len(task.conditions), len(seeds), -1), reference[task.cluster].to_numpy(), seeds)
+
+
+def _same_images(group: pd.DataFrame, reference: pd.DataFrame, task: Task) -> None:
+    where = f"results of {task.name}: condition {group['condition'].iloc[0]} seed {group['seed'].iloc[0]}"
+    other = f"condition {reference['condition'].iloc[0]} seed {reference['seed'].iloc[0]}"
+    differing = set(group["image"]).symmetric_difference(reference["image"])
+    if differing:
+        raise UserError(
+            f"{where} has {len(group)} images and {other} {len(reference)}: image {min(differing)} is in one "
+            "of them only; evaluate both on the same test data"
+        )
+    moved = group["image"].to_numpy()[group[task.cluster].to_numpy() != reference[task.cluster].to_numpy()]
+    if len(moved):
+        raise UserError(f"{where} gives image {moved[0]} another {task.cluster} than {other}")
+
+
+def _place(row: pd.Series) -> str:
+    return f"condition {row['condition']} seed {row['seed']} image {row['image']}"
+
+
+def _by_seed(errors: np.ndarray, metric: Metric) -> np.ndarray:
+    once = np.ones((1, errors.shape[2]))
+    return np.array([[metric.statistic(seed, once)[0] for seed in condition] for condition in errors])
+
+
+def _measured(estimates: Estimates, c: int, results: Results) -> dict[str, Any]:
+    by_seed = estimates.by_seed[c]
+    found = interval(by_seed.mean(), widen(estimates.draws[:, c], by_seed, results.cluster_count))
+    return {"value": found.estimate, "low": found.low, "high": found.high, "seeds": by_seed.tolist()}
+
+
+def _comparisons(task: Task, results: Results, estimates: dict[str, Estimates]) -> dict[str, Any]:
+    found = {name: _difference(claim, task, results, estimates)[0] for name, claim in task.claims.items()}
+    adjusted = holm({name: difference.p for name, difference in found.items()})
+    comparisons = {}
+    for name, claim in task.claims.items():
+        difference, metric = found[name], task.metrics[claim.metric]
+        comparisons[name] = {
+            "claim": claim.text,
+            "a": claim.a,
+            "b": claim.b,
+            "metric": claim.metric,
+            "difference": difference.estimate,
+            "low": difference.low,
+            "high": difference.high,
+            "p": difference.p,
+            "p_holm": adjusted[name],
+            "verdict": direction_verdict(difference, adjusted[name], metric.higher_is_better),
+            "smallest_effect": smallest_effect(difference.se),
+            "optimistic": _optimistic(claim, task, results),
+        }
+        if claim.supervised:
+            comparisons[name]["share_of_gap_closed"] = _share_of_gap_closed(claim, task, results, estimates)
+    return comparisons
+
+
+def direction_verdict(difference: Interval, p_holm: float, higher_is_better: bool) -> str:
+    """Of a claim that a is better than b, from the interval of a - b and the family-wise p."""
+    if p_holm >= ALPHA or difference.low <= 0 <= difference.high:
+        return "inconclusive"
+    return "reproduced" if (difference.estimate > 0) == higher_is_better else "contradicted"
+
+
+def _difference(
+    claim: Claim, task: Task, results: Results, estimates: dict[str, Estimates]
+) -> tuple[Interval, np.ndarray]:
+    """a - b, and its draws (R,)."""
+    a, b = task.conditions.index(claim.a), task.conditions.index(claim.b)
+    metric = estimates[claim.metric]
+    by_seed = metric.by_seed[a] - metric.by_seed[b]
+    draws = widen(metric.draws[:, a] - metric.draws[:, b], by_seed, results.cluster_count)
+    return interval(by_seed.mean(), draws), draws
+
+
+def _share_of_gap_closed(claim: Claim, task: Task, results: Results, estimates: dict[str, Estimates]) -> dict[str, Any]:
+    """(refined - synthetic) / (real - synthetic): what compares across data sets; null without a gap."""
+    assert claim.supervised
+    closed, closed_draws = _difference(claim, task, results, estimates)
+    whole = Claim(claim.text, claim.supervised, claim.b, claim.metric)
+    gap, gap_draws = _difference(whole, task, results, estimates)
+    if gap.low <= 0 <= gap.high:
+        reason = f"the interval of the gap {claim.supervised} - {claim.b} includes 0"
+        return {"value": None, "low": None, "high": None, "reason": reason}
+    share = interval(closed.estimate / gap.estimate, closed_draws / gap_draws)
+    return {"value": share.estimate, "low": share.low, "high": share.high, "reason": None}
+
+
+def _optimistic(claim: Claim, task: Task, results: Results) -> dict[str, float | None]:
+    """The paper's practice: exact tests in which every image under every seed counts as independent."""
+    a = results.errors[task.conditions.index(claim.a)].ravel()
+    b = results.errors[task.conditions.index(claim.b)].ravel()
+    d = task.metrics[claim.metric].d
+    return {"binomial_p": sign_test(a, b), "mcnemar_p": None if d is None else mcnemar(hits(a, d), hits(b, d))}
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value

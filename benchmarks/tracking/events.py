@@ -1,0 +1,233 @@
+"""The events of one run of section 3's experiments as files: what is written before anything goes to MLflow.
+
+run.json       who and what: run key, experiment, name, params, tags, inputs, process, times, status
+metrics.jsonl  one line a log call: {"step", "time", "metrics": {name: value}}, "final": true for the last
+images/        <name>_<step>.png
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import platform
+import re
+import shutil
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.errors import UserError
+
+RUNNING, FINISHED, FAILED, KILLED = "RUNNING", "FINISHED", "FAILED", "KILLED"  # MLflow's words
+
+_NAME = re.compile(r"[\w\-./ ]{1,250}")  # what MLflow accepts for metrics, parameters and images alike
+_IMAGE_FILE = re.compile(r"(?P<name>.+)_(?P<step>\d+)\.png")
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """run.json. Times in milliseconds since 1970; `process` identifies the process that writes the run."""
+
+    key: str
+    experiment: str
+    name: str
+    params: dict[str, str]
+    tags: dict[str, str]
+    inputs: dict[str, tuple[str, int]]
+    process: dict[str, Any]
+    started: int
+    ended: int | None = None
+    status: str = RUNNING
+
+
+def now() -> int:
+    """Milliseconds since 1970, MLflow's unit."""
+    return time.time_ns() // 1_000_000
+
+
+def this_process() -> dict[str, Any]:
+    """Host, pid and start time (s) of this process: a pid alone comes round again."""
+    import psutil
+
+    return {"host": platform.node(), "pid": os.getpid(), "started": psutil.Process().create_time()}
+
+
+def is_alive(process: Mapping[str, Any]) -> bool:
+    """Whether the process that wrote a run on this host still exists."""
+    import psutil
+
+    try:
+        started = psutil.Process(int(process["pid"])).create_time()
+    except psutil.Error:
+        return False
+    return abs(started - float(process["started"])) < 2
+
+
+class RunFolder:
+    """A run's files, read only; a run that is being written may be read at any time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.metrics_file = path / "metrics.jsonl"
+
+    def record(self) -> Record:
+        """Raises UserError if run.json is missing or is not a run's record."""
+        file = self.path / "run.json"
+        try:
+            return Record(**json.loads(file.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise UserError(f"{file}: not the record of a run ({error}); remove the folder or restore it") from error
+
+    def events_from(self, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
+        """The whole lines from byte `offset` on, and the offset behind them."""
+        if not self.metrics_file.exists():
+            return [], offset
+        with self.metrics_file.open("rb") as file:
+            file.seek(offset)
+            data = file.read()
+        data = data[: data.rfind(b"\n") + 1]  # the writer may be in the middle of a line
+        return [json.loads(line) for line in data.splitlines()], offset + len(data)
+
+    def images(self) -> dict[tuple[str, int], Path]:
+        """(name, step) -> file, by step."""
+        found = {}
+        for file in (self.path / "images").glob("*.png"):
+            if match := _IMAGE_FILE.fullmatch(file.name):
+                found[match["name"], int(match["step"])] = file
+        return dict(sorted(found.items(), key=lambda item: (item[0][1], item[0][0])))
+
+    def extent(self) -> str:
+        """What there is to send, in a form that two folders can be compared by."""
+        size = self.metrics_file.stat().st_size if self.metrics_file.exists() else 0
+        return f"{size} bytes of metrics, {len(self.images())} images"
+
+
+class Run:
+    """What a stage writes to. Every call is on disk when it returns and touches nothing but the folder."""
+
+    def __init__(self, path: Path, record: Record, resume_step: int | None = None) -> None:
+        """Take over the folder: from the events up to `resume_step` if there are any, else empty.
+
+        Raises:
+            UserError: the folder cannot be written, or its disk is full.
+        """
+        self.folder = RunFolder(path)
+        with _on_disk(path):
+            earlier = self._earlier() if resume_step is not None else None
+            if earlier is None or resume_step is None:
+                self._clear()
+            else:
+                record = dataclasses.replace(record, key=earlier.key, started=earlier.started)
+                self._drop_after(resume_step)
+            self.record = record
+            self._save()
+            self._metrics = self.folder.metrics_file.open("a", encoding="utf-8")
+
+    def log(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Metrics at a step. Raises UserError on a full disk, ValueError for a name that MLflow refuses."""
+        self._append({"step": int(step), "time": now(), "metrics": _checked(metrics)})
+
+    def final(self, metrics: Mapping[str, float]) -> None:
+        """The run's last figures, at step 0, where MLflow draws them as bars."""
+        self._append({"step": 0, "time": now(), "metrics": _checked(metrics), "final": True})
+
+    def image(self, step: int, name: str, image: np.ndarray) -> None:
+        """image (H, W) or (H, W, 3), uint8."""
+        from PIL import Image
+
+        if image.dtype != np.uint8:
+            raise ValueError(f"image {name!r}: expected uint8, got {image.dtype}")
+        if not re.fullmatch(r"[\w\-]+", name):
+            raise ValueError(f"image {name!r}: letters, digits, '_' and '-' only")
+        target = self.folder.path / "images" / f"{name}_{int(step):06d}.png"
+        with _on_disk(target):
+            unfinished = target.with_suffix(".part")  # a reader must never see half an image
+            Image.fromarray(image).save(unfinished, format="png")
+            unfinished.replace(target)
+
+    def close(self, status: str) -> None:
+        """Set the status that the run ended with."""
+        with _on_disk(self.folder.path):
+            self._metrics.close()
+            self.record = dataclasses.replace(self.record, status=status, ended=now())
+            self._save()
+
+    def _append(self, event: dict[str, Any]) -> None:
+        with _on_disk(self.folder.metrics_file):
+            self._metrics.write(json.dumps(event) + "\n")
+            self._metrics.flush()
+
+    def _save(self) -> None:
+        _replace(self.folder.path / "run.json", json.dumps(dataclasses.asdict(self.record), indent=1) + "\n")
+
+    def _clear(self) -> None:
+        images = self.folder.path / "images"
+        shutil.rmtree(images, ignore_errors=True)
+        images.mkdir(parents=True)
+        self.folder.metrics_file.unlink(missing_ok=True)
+
+    def _earlier(self) -> Record | None:
+        with contextlib.suppress(UserError):
+            return self.folder.record()
+        return None
+
+    def _drop_after(self, step: int) -> None:
+        events, _ = self.folder.events_from()
+        kept = [event for event in events if event["step"] <= step and not event.get("final")]
+        _replace(self.folder.metrics_file, "".join(json.dumps(event) + "\n" for event in kept))
+        for (_, image_step), file in self.folder.images().items():
+            if image_step > step:
+                file.unlink()
+
+
+def new_record(
+    experiment: str,
+    name: str,
+    params: Mapping[str, Any],
+    tags: Mapping[str, Any],
+    inputs: Mapping[str, tuple[str, int]],
+) -> Record:
+    """A run that starts now in this process. Raises ValueError for a parameter name that MLflow refuses."""
+    _check_names(params)
+    return Record(
+        key=uuid.uuid4().hex,
+        experiment=experiment,
+        name=name,
+        params={key: str(value) for key, value in params.items()},
+        tags={key: str(value) for key, value in tags.items()},
+        inputs=dict(inputs),
+        process=this_process(),
+        started=now(),
+    )
+
+
+def _checked(metrics: Mapping[str, float]) -> dict[str, float]:
+    _check_names(metrics)
+    return {name: float(value) for name, value in metrics.items()}
+
+
+def _check_names(mapping: Mapping[str, Any]) -> None:
+    for name in mapping:
+        if not _NAME.fullmatch(name) or Path(name).as_posix() != name or name.startswith(("/", "..")):
+            raise ValueError(f"{name!r}: MLflow takes letters, digits and '_-./ ', as a relative path")
+
+
+def _replace(file: Path, text: str) -> None:
+    unfinished = file.with_name(file.name + ".part")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(file)
+
+
+@contextlib.contextmanager
+def _on_disk(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot write the run's events ({error.strerror or error}); "
+            "free disk space or make the folder writable, then start again"
+        ) from error

@@ -1,0 +1,166 @@
+"""A run folder of section 3's experiments as an MLflow run: the only code that writes to MLflow."""
+
+import itertools
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag, ViewType
+
+from benchmarks.tracking.destination import artifact_root, is_server
+from benchmarks.tracking.events import KILLED, RUNNING, RunFolder, is_alive, this_process
+
+KEY = "simgan.run_key"
+SENT = "simgan.sent"  # the folder's extent when all of it had been sent
+HOST, PID, PROCESS_STARTED = "simgan.host", "simgan.pid", "simgan.process_started"
+
+_METRICS_A_BATCH, _PARAMS_A_BATCH = 1000, 100  # MLflow's limits
+_DIGEST_LENGTH = 36  # MLflow's limit; the whole digest is a tag
+_IMAGE_ARTIFACT = re.compile(r"images/(?P<name>.+?)\+step\+(?P<step>\d+)\+.*\+compressed\.webp")
+
+
+class Mirror:
+    """The MLflow run of a run folder, which gets each metric once per (name, step) and each image once.
+
+    `push` and `close` may be repeated after any failure; they raise whatever MLflow raises.
+    """
+
+    def __init__(self, client: MlflowClient, folder: RunFolder, experiment: str, known: Run | None) -> None:
+        self.client, self.folder = client, folder
+        self.record = record = folder.record()
+        self.offset = 0
+        self.points: set[tuple[str, int]] = set()
+        self.images: set[tuple[str, int]] | None = set()
+        if known is None:
+            run = client.create_run(experiment, record.started, self._tags(), record.name)
+            self.run_id = run.info.run_id
+            earlier_params = {}
+        else:
+            self.run_id = known.info.run_id
+            client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in self._tags().items()])
+            client.update_run(self.run_id, status=RUNNING)  # after the tags: by them `reap` spares it
+            self.points = self._points_there(known)
+            earlier_params = known.data.params
+            self.images = None
+        params = [Param(name, value) for name, value in record.params.items() if name not in earlier_params]
+        for batch in _batches(params, _PARAMS_A_BATCH):
+            client.log_batch(self.run_id, params=batch)
+        if record.inputs:
+            client.log_inputs(self.run_id, [_dataset(name, *entry) for name, entry in record.inputs.items()])
+
+    def push(self) -> None:
+        """Send the metrics that the folder has and MLflow has not."""
+        events, offset = self.folder.events_from(self.offset)
+        fresh: dict[tuple[str, int], Metric] = {}
+        for event in events:
+            for name, value in event["metrics"].items():
+                point = name, event["step"]
+                if point not in self.points:
+                    fresh.setdefault(point, Metric(name, value, event["time"], event["step"]))
+        for batch in _batches(fresh.items(), _METRICS_A_BATCH):
+            self.client.log_batch(self.run_id, metrics=[metric for _, metric in batch])
+            self.points.update(point for point, _ in batch)
+        self.offset = offset
+
+    def push_images(self) -> None:
+        """Send the images that the folder has and MLflow has not."""
+        from PIL import Image
+
+        if self.images is None:
+            self.images = self._images_there()
+        for (name, step), file in self.folder.images().items():
+            if (name, step) not in self.images:
+                with Image.open(file) as image:
+                    self.client.log_image(self.run_id, image, key=name, step=step)
+                self.images.add((name, step))
+
+    def close(self, status: str, ended: int | None) -> None:
+        """Send the rest and end the run; it ends even if its images, which lie elsewhere, cannot be sent."""
+        self.push()
+        try:
+            self.push_images()
+            self.client.set_tag(self.run_id, SENT, self.folder.extent())
+        finally:
+            self.client.set_terminated(self.run_id, status, ended)
+
+    def _tags(self) -> dict[str, str]:
+        record = self.record
+        return {
+            **record.tags,
+            **{f"data.{name}.digest": digest for name, (digest, _) in record.inputs.items()},
+            KEY: record.key,
+            HOST: record.process["host"],
+            PID: str(record.process["pid"]),
+            PROCESS_STARTED: repr(record.process["started"]),
+        }
+
+    def _points_there(self, run: Run) -> set[tuple[str, int]]:
+        history = self.client.get_metric_history
+        return {(name, point.step) for name in run.data.metrics for point in history(self.run_id, name)}
+
+    def _images_there(self) -> set[tuple[str, int]]:
+        artifacts = self.client.list_artifacts(self.run_id, "images")
+        matches = filter(None, (_IMAGE_ARTIFACT.fullmatch(artifact.path) for artifact in artifacts))
+        return {(match["name"], int(match["step"])) for match in matches}
+
+
+def open_mirror(client: MlflowClient, uri: str, folder: RunFolder) -> Mirror:
+    """The mirror of one folder, found by its run key or made."""
+    record = folder.record()
+    experiment = experiment_id(client, uri, record.experiment)
+    known = next(search(client, [experiment], f"tags.`{KEY}` = '{record.key}'"), None)
+    return Mirror(client, folder, experiment, known)
+
+
+def experiment_id(client: MlflowClient, uri: str, name: str) -> str:
+    """The experiment's id; it is made, or restored from MLflow's bin, if need be."""
+    from mlflow.exceptions import MlflowException
+
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        try:
+            return client.create_experiment(name, None if is_server(uri) else f"{artifact_root()}/{name}")
+        except MlflowException:  # another run made it in between
+            experiment = client.get_experiment_by_name(name)
+            if experiment is None:
+                raise
+    if experiment.lifecycle_stage == "deleted":
+        client.restore_experiment(experiment.experiment_id)
+    return experiment.experiment_id
+
+
+def search(client: MlflowClient, experiments: list[str], query: str, view: int = ViewType.ACTIVE_ONLY) -> Iterator[Run]:
+    """Every run that the query finds, page after page."""
+    token = None
+    while experiments:
+        page = client.search_runs(experiments, query, view, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def reap(client: MlflowClient) -> int:
+    """Set the runs of this host whose process is gone (SIGKILL, power cut) to KILLED; how many there were."""
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    host = this_process()["host"]
+    dead = 0
+    for run in search(client, experiments, f"attributes.status = '{RUNNING}' and tags.`{HOST}` = '{host}'"):
+        if not is_alive({"pid": run.data.tags[PID], "started": run.data.tags[PROCESS_STARTED]}):
+            client.set_terminated(run.info.run_id, KILLED)
+            dead += 1
+    return dead
+
+
+def _dataset(name: str, digest: str, count: int) -> DatasetInput:
+    profile = json.dumps({"num_rows": count})
+    dataset = Dataset(name, digest[:_DIGEST_LENGTH], "store", json.dumps({"store": name}), profile=profile)
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", "input")])
+
+
+def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    iterator = iter(items)
+    while batch := list(itertools.islice(iterator, size)):
+        yield batch

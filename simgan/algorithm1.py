@@ -1,0 +1,158 @@
+"""Algorithm 1 of the paper: adversarial training of the refiner R and the discriminator D, as a resumable state."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from simgan.history import History
+from simgan.losses import Psi, discriminator_loss, identity, realism_loss, refiner_loss, self_regularization
+from simgan.networks import probability_map
+
+Draw = Callable[[int, torch.Generator], Tensor]  # a random mini-batch of that many images (n, C, H, W) in [-1, 1]
+Phase = Literal["refiner_pretraining", "discriminator_pretraining", "adversarial"]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Phase lengths of section 3.1, in steps of the network that is trained; `iterations` counts Algorithm 1's T."""
+
+    refiner_pretraining: int = 1000
+    discriminator_pretraining: int = 200
+    iterations: int = 10_000
+    k_g: int = 2
+    k_d: int = 1
+    batch: int = 512
+
+    @property
+    def total(self) -> int:
+        return self.refiner_pretraining + self.discriminator_pretraining + self.iterations
+
+    def phase(self, step: int) -> Phase:
+        """The phase that step number `step` (from 0) belongs to."""
+        if step < self.refiner_pretraining:
+            return "refiner_pretraining"
+        if step < self.refiner_pretraining + self.discriminator_pretraining:
+            return "discriminator_pretraining"
+        return "adversarial"
+
+
+class SimGAN:
+    """Algorithm 1. `advance` takes one step of the current phase; the whole state saves and loads.
+
+    `draw_synthetic` and `draw_real` sample mini-batches from X and Y with the generator they are handed.
+    Raises FloatingPointError, naming the step, when a loss is not finite.
+    """
+
+    def __init__(
+        self,
+        refiner: nn.Module,
+        discriminator: nn.Module,
+        *,
+        refiner_optimizer: torch.optim.Optimizer,
+        discriminator_optimizer: torch.optim.Optimizer,
+        draw_synthetic: Draw,
+        draw_real: Draw,
+        schedule: Schedule,
+        lam: float,
+        history: int,
+        psi: Psi = identity,
+        generator: torch.Generator,
+    ):
+        self.refiner, self.discriminator = refiner, discriminator
+        self.refiner_optimizer, self.discriminator_optimizer = refiner_optimizer, discriminator_optimizer
+        self.draw_synthetic, self.draw_real = draw_synthetic, draw_real
+        self.schedule, self.lam, self.psi = schedule, lam, psi
+        self.history = History(history)
+        self.generator = generator
+        self.step = 0
+
+    @property
+    def done(self) -> bool:
+        return self.step >= self.schedule.total
+
+    def advance(self) -> dict[str, float]:
+        """One step of the current phase -> its losses (each as in `simgan.losses`)."""
+        phase = self.schedule.phase(self.step)
+        losses: dict[str, float] = {}
+        if phase == "refiner_pretraining":
+            losses |= self.pretrain_refiner()
+        elif phase == "discriminator_pretraining":
+            losses |= self.update_discriminator()
+        else:
+            for _ in range(self.schedule.k_g):
+                losses |= self.update_refiner()
+            for _ in range(self.schedule.k_d):
+                losses |= self.update_discriminator()
+        for name, value in losses.items():
+            if not math.isfinite(value):
+                raise FloatingPointError(f"{name} is {value} at step {self.step} ({phase})")
+        self.step += 1
+        return losses
+
+    def pretrain_refiner(self) -> dict[str, float]:
+        """One step of R on self-regularization alone (section 3.1)."""
+        synthetic = self.draw_synthetic(self.schedule.batch, self.generator)
+        loss = self_regularization(self.refiner(synthetic), synthetic, self.psi)
+        _descend(self.refiner_optimizer, loss)
+        return {"self_regularization": loss.item()}
+
+    def update_refiner(self) -> dict[str, float]:
+        """Algorithm 1, lines 2 to 4: one step of R on eq. 4 with D fixed."""
+        synthetic = self.draw_synthetic(self.schedule.batch, self.generator)
+        self.discriminator.requires_grad_(False)
+        refined = self.refiner(synthetic)
+        logits = self.discriminator(refined)
+        loss = refiner_loss(logits, refined, synthetic, self.lam, self.psi)
+        _descend(self.refiner_optimizer, loss)
+        self.discriminator.requires_grad_(True)
+        with torch.no_grad():
+            realism = realism_loss(logits).item()
+            regularization = self_regularization(refined, synthetic, self.psi).item()
+        return {"refiner": loss.item(), "realism": realism, "self_regularization": regularization}
+
+    def update_discriminator(self) -> dict[str, float]:
+        """Algorithm 1, lines 5 to 8, with section 2.3: one step of D on eq. 2 with R fixed, half its refined images
+        from the history, which then takes in the new ones."""
+        real = self.draw_real(self.schedule.batch, self.generator)
+        with torch.no_grad():
+            refined = self.refiner(self.draw_synthetic(self.schedule.batch, self.generator))
+        refined_logits = self.discriminator(self.history.mix(refined, self.generator))
+        real_logits = self.discriminator(real)
+        loss = discriminator_loss(refined_logits, real_logits)
+        _descend(self.discriminator_optimizer, loss)
+        self.history.update(refined, self.generator)
+        with torch.no_grad():
+            hits = (probability_map(refined_logits) > 0.5).float().mean() + (
+                probability_map(real_logits) <= 0.5
+            ).float().mean()
+        return {"discriminator": loss.item(), "discriminator_accuracy": hits.item() / 2}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "step": self.step,
+            "refiner": self.refiner.state_dict(),
+            "discriminator": self.discriminator.state_dict(),
+            "refiner_optimizer": self.refiner_optimizer.state_dict(),
+            "discriminator_optimizer": self.discriminator_optimizer.state_dict(),
+            "history": self.history.state_dict(),
+            "generator": self.generator.get_state(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.step = state["step"]
+        self.refiner.load_state_dict(state["refiner"])
+        self.discriminator.load_state_dict(state["discriminator"])
+        self.refiner_optimizer.load_state_dict(state["refiner_optimizer"])
+        self.discriminator_optimizer.load_state_dict(state["discriminator_optimizer"])
+        self.history.load_state_dict(state["history"])
+        self.generator.set_state(state["generator"])
+
+
+def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()

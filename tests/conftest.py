@@ -1,0 +1,88 @@
+"""A workspace of its own for each test that runs stages: tiny parameters, tiny stores, tracking off."""
+
+import copy
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from ruamel.yaml import YAML
+
+from benchmarks import presets
+from benchmarks.config import Params, check
+from benchmarks.datasets.store import write_store
+
+TINY = {
+    "seeds": [0, 1],
+    "compute": {"device": "cpu", "threads": 1},
+    "simgan.gaze": {"features": 4, "blocks": 1, "discriminator_width": 0.1, "batch": 4, "history": 16, "lr": 0.001}
+    | {"refiner_pretraining": 3, "discriminator_pretraining": 2, "iterations": 7, "log_every": 2, "sample_every": 4},
+    "estimators.gaze": {"width": 0.1, "hidden": 8, "batch": 8, "max_steps": 12, "validate_every": 4, "log_every": 4}
+    | {"validation_images": 8},
+    "evaluation": {"resamples": 100},
+}
+
+
+def tiny_values() -> dict[str, Any]:
+    """The embedded preset's plain values, shrunk until a training takes a second."""
+    values = presets.parse(presets.compose("embedded"))
+    for path, change in copy.deepcopy(TINY).items():
+        *parents, last = path.split(".")
+        node = values
+        for key in parents:
+            node = node[key]
+        node[last] = node[last] | change if isinstance(change, dict) else change
+    return values
+
+
+def write_yaml(path: Path, values: Any) -> None:
+    text = io.StringIO()
+    YAML().dump(values, text)
+    path.write_text(text.getvalue())
+
+
+def eye_labels(count: int, seed: int, person: str = "p00") -> pd.DataFrame:
+    """Random unit gazes towards the camera."""
+    gaze = np.random.default_rng(seed).normal([0, 0, -4], 1, (count, 3))
+    gaze /= np.linalg.norm(gaze, axis=1, keepdims=True)
+    return pd.DataFrame(gaze, columns=["gaze_x", "gaze_y", "gaze_z"]).assign(person=person)
+
+
+def eye_store(path: Path, count: int, seed: int, *, labelled: bool = True, domain: str = "synthetic") -> None:
+    images = np.random.default_rng(seed).integers(0, 256, (count, 35, 55), dtype=np.uint8)
+    labels = eye_labels(count, seed) if labelled else None
+    write_store(path, [(images, labels)], task="gaze", domain=domain, count=count, shape=(35, 55))
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with params.yaml and small random stores, made the working folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "off")
+    write_yaml(tmp_path / "params.yaml", tiny_values())
+    stores = tmp_path / "stores/gaze"
+    eye_store(stores / "synthetic", 64, 1)
+    eye_store(stores / "real", 32, 2, labelled=False, domain="real")
+    eye_store(stores / "real_labelled", 32, 2, domain="real")
+    eye_store(stores / "test", 24, 3, domain="test")
+    yield tmp_path
+
+
+@pytest.fixture
+def tiny() -> Callable[..., Params]:
+    """Parameters of the workspace; `tiny({"simgan.gaze.lam": 0.5})` changes some."""
+
+    def make(changes: dict[str, Any] | None = None) -> Params:
+        values = tiny_values()
+        for path, value in (changes or {}).items():
+            *parents, last = path.split(".")
+            node = values
+            for key in parents:
+                node = node[key]
+            node[last] = value
+        return check(values, Path("params.yaml"))
+
+    return make

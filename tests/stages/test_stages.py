@@ -1,0 +1,239 @@
+"""Every stage on tiny stores: determinism, what each may read, resumption after a kill."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from benchmarks.config import Params
+from benchmarks.datasets import store as stores
+from benchmarks.datasets.store import open_store
+from benchmarks.errors import UserError
+from benchmarks.stages import evaluate, refine, train_gaze, train_simgan
+from benchmarks.stages.tensors import load_weights, save_weights, to_network, to_pixels
+from benchmarks.tasks import GAZE
+from estimators.gaze_cnn import GazeCNN
+from simgan.networks import Refiner
+from tests.conftest import write_yaml
+
+ROOT = Path(__file__).parents[2]
+Tiny = Callable[..., Params]
+REFINER = Path("models/simgan/gaze-0.safetensors")
+CONDITIONS = GAZE.conditions
+
+
+def train_all(params: Params) -> None:
+    for seed in params.seeds:
+        train_simgan.run(params, "gaze", seed)
+        refine.run(params, "gaze", seed)
+        for condition in CONDITIONS:
+            train_gaze.run(params, condition, seed)
+
+
+def weights_of(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*.safetensors"))}
+
+
+def test_pixels_survive_the_way_to_the_network_and_back():
+    images = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
+    tensor = to_network(images, torch.device("cpu"))
+    assert (tensor.min(), tensor.max()) == (-1, 1)
+    assert np.array_equal(to_pixels(tensor), images)
+
+
+def test_same_parameters_same_bytes_and_another_seed_others(workspace: Path, tiny: Tiny):
+    params = tiny()
+    train_simgan.run(params, "gaze", 0)
+    first = REFINER.read_bytes()
+    REFINER.unlink()
+    train_simgan.run(params, "gaze", 0)
+    train_simgan.run(params, "gaze", 1)
+    assert REFINER.read_bytes() == first
+    assert Path("models/simgan/gaze-1.safetensors").read_bytes() != first
+
+
+def test_refined_store_keeps_labels_and_changes_images(workspace: Path, tiny: Tiny):
+    train_simgan.run(tiny(), "gaze", 0)
+    refine.run(tiny(), "gaze", 0)
+    synthetic, refined = (open_store(Path("stores/gaze") / name, "gaze") for name in ("synthetic", "refined-0"))
+    pd.testing.assert_frame_equal(refined.labels, synthetic.labels)
+    network = load_weights(REFINER, Refiner, torch.device("cpu"))
+    with torch.no_grad():
+        expected = network(torch.from_numpy(synthetic.images[5:6].astype(np.float32))[:, None] / 127.5 - 1)
+    assert np.abs(refined.images[5] - (expected[0, 0].numpy() + 1) * 127.5).max() <= 0.51
+
+
+def test_conditions_of_a_seed_start_from_the_same_weights(workspace: Path, tiny: Tiny, monkeypatch):
+    started = []
+    monkeypatch.setattr(train_gaze, "train", lambda trainer, **_: started.append(trainer.network.state_dict()))
+    for condition in ("synthetic", "synthetic_4x", "real"):
+        train_gaze.run(tiny(), condition, 0)
+    assert all(torch.equal(started[0][name], other[name]) for other in started[1:] for name in started[0])
+
+
+@pytest.mark.parametrize(("condition", "count"), [("synthetic", 14), ("synthetic_4x", 58), ("real", 29)])
+def test_1x_is_a_quarter_of_what_is_not_held_out(workspace: Path, tiny: Tiny, monkeypatch, condition: str, count: int):
+    """64 images, 6 held out, a quarter of 58; the real row has 32, 3 held out."""
+    trainers = []
+    monkeypatch.setattr(train_gaze, "train", lambda trainer, **_: trainers.append(trainer))
+    train_gaze.run(tiny(), condition, 0)
+    assert trainers[0].count == count
+
+
+def test_evaluation_has_a_row_per_image_with_the_right_error(workspace: Path, tiny: Tiny):
+    params = tiny({"seeds": [0]})
+    train_all(params)
+    evaluate.run(params)
+    rows = pd.read_parquet("results/gaze.parquet")
+    assert len(rows) == len(CONDITIONS) * 24
+    row = rows[(rows.condition == "real") & (rows.image == 7)].iloc[0]
+    test = open_store(Path("stores/gaze/test"), "gaze")
+    network = load_weights(Path("models/gaze/real-0.safetensors"), GazeCNN, torch.device("cpu"))
+    with torch.no_grad():
+        estimated = (
+            network(torch.from_numpy(test.images[7:8].astype(np.float32))[:, None] / 127.5 - 1)[0].double().numpy()
+        )
+    cosine = estimated @ test.gaze()[7] / np.linalg.norm(estimated)
+    assert row.error_deg == pytest.approx(np.degrees(np.arccos(cosine)), abs=1e-3)
+
+
+ALLOWED = {
+    "train-simgan": {"synthetic", "real"},
+    "refine": {"synthetic"},
+    "synthetic": {"synthetic"},
+    "synthetic_4x": {"synthetic"},
+    "refined": {"refined-0"},
+    "refined_4x": {"refined-0"},
+    "real": {"real_labelled"},
+}
+
+
+def test_nothing_but_the_real_row_and_the_evaluation_reads_real_labels(workspace: Path, tiny: Tiny, monkeypatch):
+    """What each stage opens, recorded at the one door to the data; `real` has no labels to read."""
+    opened: set[str] = set()
+    original = stores.open_store
+
+    def recorded(path: Path, task: str):
+        opened.add(path.name)
+        return original(path, task)
+
+    for module in (train_simgan, refine, train_gaze):
+        monkeypatch.setattr(module, "open_store", recorded)
+    for name, allowed in ALLOWED.items():
+        opened.clear()
+        if name in ("train-simgan", "refine"):
+            (train_simgan if name == "train-simgan" else refine).run(tiny(), "gaze", 0)
+        else:
+            train_gaze.run(tiny(), name, 0)
+        assert opened == allowed
+    assert not (Path("stores/gaze/real") / "labels.parquet").exists()
+
+
+def test_poisoned_real_labels_change_the_real_row_only(workspace: Path, tiny: Tiny):
+    """Were any label of the real domain read to train, stop or select, these weights would differ."""
+    params = tiny({"seeds": [0]})
+    train_all(params)
+    before = weights_of(Path("models"))
+    for name in ("test", "real_labelled"):
+        store = open_store(Path("stores/gaze") / name, "gaze")
+        chunk = (np.array(store.images), store.labels.iloc[::-1].reset_index(drop=True))
+        stores.write_store(store.path, [chunk], task="gaze", domain="real", count=len(store), shape=(35, 55))
+    shutil.rmtree("models")
+    train_all(params)
+    after = weights_of(Path("models"))
+    assert [name for name in before if before[name] != after[name]] == ["gaze/real-0.safetensors"]
+
+
+SLOW = {"train-simgan": "simgan.gaze.iterations", "train-gaze": "estimators.gaze.max_steps"}
+CHILD = """
+import sys
+from pathlib import Path
+from benchmarks import config
+from benchmarks.stages import train_gaze, train_simgan, training
+checkpoint_every = float(sys.argv[2])
+original = training.train
+def train(*args, **kwargs):
+    original(*args, **kwargs, checkpoint_every_s=checkpoint_every)
+train_gaze.train = train_simgan.train = train
+params = config.load()
+if sys.argv[1] == "train-simgan":
+    train_simgan.run(params, "gaze", 0)
+else:
+    train_gaze.run(params, "synthetic_4x", 0)
+"""
+
+
+@pytest.mark.parametrize("stage", list(SLOW))
+def test_killed_training_resumes_and_ends_in_the_same_bytes(workspace: Path, tiny: Tiny, stage: str):
+    values = tiny({SLOW[stage]: 200, "estimators.gaze.patience": 999}).model_dump(mode="json")
+    write_yaml(workspace / "params.yaml", values)
+    command = [sys.executable, "-c", CHILD, stage]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+
+    subprocess.run([*command, "3600"], check=True, env=environment, stdout=subprocess.DEVNULL)
+    never_killed = weights_of(workspace / "models")
+    shutil.rmtree("models")
+    shutil.rmtree("runs")
+
+    process = subprocess.Popen([*command, "0.02"], env=environment, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not list(Path(".checkpoints").glob("*/*/state.pt")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not Path("models").exists()
+
+    resumed = subprocess.run([*command, "3600"], check=True, env=environment, capture_output=True, text=True)
+    assert "resuming at step" in resumed.stdout
+    assert weights_of(workspace / "models") == never_killed
+    assert not list(Path(".checkpoints").glob("*/*")), "a finished training leaves no checkpoint"
+
+
+def test_a_changed_parameter_does_not_resume_an_old_state(workspace: Path, tiny: Tiny, monkeypatch, capsys):
+    class Killed(Exception):
+        pass
+
+    def kill(self, *_):
+        raise Killed
+
+    from benchmarks import progress
+
+    train = train_gaze.train
+    monkeypatch.setattr(train_gaze, "train", lambda *a, **k: train(*a, **k, checkpoint_every_s=0.0))
+    with monkeypatch.context() as patch:
+        patch.setattr(progress.Progress, "__call__", kill)
+        with pytest.raises(Killed):
+            train_gaze.run(tiny(), "synthetic", 0)
+    assert list(Path(".checkpoints").glob("*/*/state.pt"))
+    train_gaze.run(tiny({"estimators.gaze.lr": 0.01}), "synthetic", 0)
+    assert "resuming" not in capsys.readouterr().out
+    train_gaze.run(tiny(), "synthetic", 0)
+    assert "resuming at step" in capsys.readouterr().out
+
+
+def test_divergence_is_told_with_its_mend(workspace: Path, tiny: Tiny):
+    params = tiny({"estimators.gaze.lr": 1e30, "estimators.gaze.optimizer": "sgd"})
+    with pytest.raises(UserError, match=r"diverged.*lower learning rate"):
+        train_gaze.run(params, "synthetic", 0)
+    assert not Path("models").exists()
+
+
+def test_weights_of_another_network_are_refused(workspace: Path):
+    path = Path("weights.safetensors")
+    save_weights(path, Refiner(features=2).state_dict(), {"features": 2})
+    with pytest.raises(UserError, match=r"weights\.safetensors: not GazeCNN weights"):
+        load_weights(path, GazeCNN, torch.device("cpu"))
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(UserError, match=r"weights\.safetensors: not Refiner weights"):
+        load_weights(path, Refiner, torch.device("cpu"))
+    with pytest.raises(UserError, match=r"absent: no weights here"):
+        load_weights(Path("absent"), Refiner, torch.device("cpu"))

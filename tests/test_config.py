@@ -1,0 +1,104 @@
+"""params.yaml strictly: every fault by its path, with the mend."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import config, presets
+from benchmarks.errors import UserError
+from tests.conftest import tiny_values, write_yaml
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("simgan.gaze.lamda", 0.1, "simgan.gaze.lamda: unknown key; did you mean lam?"),
+        ("data.gaze.real.cont", 3, "data.gaze.real.cont: unknown key; did you mean count?"),
+        ("simgn", {}, "simgn: unknown key; did you mean simgan?"),
+        ("simgan.gaze.lam", "1e-3", "simgan.gaze.lam: must be of type number, got '1e-3'"),
+        ("simgan.gaze.lam", -0.1, "simgan.gaze.lam: must be greater than or equal to 0, got -0.1"),
+        ("simgan.gaze.lam", float("nan"), "simgan.gaze.lam: must be a finite number, got nan"),
+        ("simgan.gaze.k_g", 2.5, "simgan.gaze.k_g: must be of type integer, got 2.5"),
+        ("simgan.gaze.psi", "identify", "simgan.gaze.psi: must be 'identity', "),
+        ("data.gaze.test.source", "camra", "data.gaze.test.source: must be one of 'simulator', 'camera', got 'camra'"),
+        ("data.gaze.test.persons", [7, 15], "data.gaze.test.persons.1: must be less than or equal to 14, got 15"),
+        ("seeds", [0, "one"], "seeds.1: must be of type integer, got 'one'"),
+        ("estimators.gaze.validation_share", 1, "estimators.gaze.validation_share: must be less than 1, got 1"),
+    ],
+)
+def test_a_fault_is_named_with_its_path(tmp_path: Path, path: str, value: Any, expected: str):
+    values = tiny_values()
+    *parents, last = path.split(".")
+    node = values
+    for key in parents:
+        node = node[key]
+    node[last] = value
+    write_yaml(tmp_path / "params.yaml", values)
+    with pytest.raises(UserError) as error:
+        config.load(tmp_path / "params.yaml")
+    message = str(error.value)
+    assert expected in message
+    assert "params.yaml" in message
+    assert "\n" not in message
+
+
+def test_a_missing_key_is_named(tmp_path: Path):
+    values = tiny_values()
+    del values["simgan"]["gaze"]["history"]
+    write_yaml(tmp_path / "params.yaml", values)
+    with pytest.raises(UserError, match=r"simgan\.gaze\.history: missing; add it"):
+        config.load(tmp_path / "params.yaml")
+
+
+def test_broken_yaml_and_an_absent_file(tmp_path: Path):
+    (tmp_path / "params.yaml").write_text("simgan: [1, 2")
+    with pytest.raises(UserError, match=r"params\.yaml: not valid YAML"):
+        config.load(tmp_path / "params.yaml")
+    with pytest.raises(UserError, match=r"absent\.yaml: no such file"):
+        config.load(tmp_path / "absent.yaml")
+
+
+def test_1e_3_is_a_number_as_it_is_for_dvc(tmp_path: Path):
+    values = tiny_values()
+    write_yaml(tmp_path / "params.yaml", values)
+    text = (tmp_path / "params.yaml").read_text().replace("lam: 0.1", "lam: 1e-3")
+    (tmp_path / "params.yaml").write_text(text)
+    assert config.load(tmp_path / "params.yaml").simgan.gaze.lam == 0.001
+
+
+def test_parameters_are_frozen(tiny):
+    with pytest.raises(ValueError, match="frozen"):
+        tiny().simgan.gaze.lam = 3.0
+
+
+@pytest.mark.parametrize("name", presets.names())
+def test_presets_compose_and_are_what_they_are_called(name: str):
+    params = config.check(presets.parse(presets.compose(name)), Path(name))
+    assert params.preset == name
+
+
+def test_the_paper_preset_has_the_papers_sizes():
+    params = config.check(presets.parse(presets.compose("paper")), Path("paper"))
+    simgan, cnn = params.simgan.gaze, params.estimators.gaze
+    assert (simgan.features, simgan.blocks, simgan.kernel, simgan.discriminator_width) == (64, 4, 3, 1.0)
+    assert (simgan.refiner_pretraining, simgan.discriminator_pretraining, simgan.k_d) == (1000, 200, 1)
+    assert (simgan.batch, simgan.lr, simgan.optimizer, cnn.batch, cnn.lr) == (512, 0.001, "sgd", 512, 0.001)
+    assert (cnn.fc9600, cnn.width, cnn.hidden, cnn.share_1x) == ("layer", 1.0, 1000, 0.25)
+    assert params.data.gaze.synthetic.count == 1_200_000
+
+
+def test_the_active_parameters_are_the_embedded_preset():
+    root = Path(__file__).parents[1]
+    assert (root / "params.yaml").read_text() == presets.compose("embedded")
+
+
+def test_changed_values_say_what_the_paper_has():
+    text = presets.compose("embedded")
+    changed = next(line for line in text.splitlines() if line.strip().startswith("iterations:"))
+    assert "paper: 10000" in changed
+
+
+def test_an_unknown_preset_lists_the_known_ones():
+    with pytest.raises(UserError, match="there are ci, embedded, paper"):
+        presets.compose("papr")

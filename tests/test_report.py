@@ -1,0 +1,357 @@
+"""The report, drawn from invented results: what it says must be what it was given."""
+
+import base64
+import copy
+import csv
+import io
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from PIL import Image
+from torch import nn
+
+from benchmarks import report, summary, tasks, verdicts
+from benchmarks.errors import UserError
+from benchmarks.report import evidence, figures, results, sections, tables, training
+from benchmarks.report.view import GAZE
+from simgan.algorithm1 import Schedule, SimGAN
+
+MEANS = {"synthetic": 11.0, "synthetic_4x": 10.6, "refined": 8.6, "refined_4x": 8.0, "real": 5.5}
+SEEDS, PERSONS, IMAGES = (0, 1, 2), 8, 100
+
+
+def invented_rows(rng: np.random.Generator) -> pd.DataFrame:
+    """Errors with a person's, a seed's and an image's own difficulty."""
+    person = np.repeat(np.arange(PERSONS), IMAGES)
+    hard = rng.normal(0, 0.2, PERSONS)[person] + rng.normal(0, 0.4, len(person))
+    frames = []
+    for condition, mean in MEANS.items():
+        for seed in SEEDS:
+            spread = rng.normal(0, 0.01) + rng.normal(0, 0.3, len(person)) + rng.normal(0, 0.04, PERSONS)[person]
+            frames.append(
+                pd.DataFrame(
+                    {
+                        "person": [f"p{p:02d}" for p in person],
+                        "condition": condition,
+                        "seed": seed,
+                        "image": np.arange(len(person)),
+                        "error_deg": mean * np.exp(hard + spread - 0.15),
+                    }
+                )
+            )
+    return pd.concat(frames, ignore_index=True)
+
+
+def invented_losses(rng: np.random.Generator) -> pd.DataFrame:
+    records = []
+    for seed in SEEDS:
+        for step in range(0, 1000, 10):
+            wave = np.exp(-step / 300)
+            for metric, level in (
+                ("train/realism", 60 + 40 * wave),
+                ("train/self_regularization", 90 * (1 - wave) + 20),
+                ("train/discriminator", 55 + 20 * wave),
+                ("train/discriminator_accuracy", 0.6 + 0.3 * wave),
+            ):
+                records.append(("train-simgan", "", seed, step, metric, level * rng.normal(1, 0.05)))
+        for condition, mean in MEANS.items():
+            for epoch in range(20 + 3 * seed):
+                for metric, level in (("train/loss", 0.01), ("val/loss", 0.014)):
+                    value = mean * level * (0.3 + np.exp(-epoch / 5)) * rng.normal(1, 0.04)
+                    records.append(("train-gaze", condition, seed, 50 * epoch, metric, value))
+    return pd.DataFrame(records, columns=["stage", "condition", "seed", "step", "metric", "value"])
+
+
+def invented(standin: bool = True) -> dict:
+    rng = np.random.default_rng(7)
+    rows = invented_rows(rng)
+    metrics = summary.summarise(rows, tasks.GAZE, rng, data={"stand_in": standin}, resamples=400)
+    eyes = {name: rng.integers(0, 256, (16, 35, 55), np.uint8) for name in ("synthetic", "refined", "real")}
+    return {
+        "metrics": metrics,
+        "rows": {"gaze": rows},
+        "losses": {"gaze": invented_losses(rng)},
+        "samples": {"gaze": eyes},
+        "claims": verdicts.claims(metrics),
+        "findings": verdicts.contradictions(),
+        "data": {
+            "gaze": {
+                "label": "embedded stand-in",
+                "standin": standin,
+                "synthetic": "rendered eyes",
+                "real": "a rendered camera stand-in",
+                "counts": {"synthetic": 4000, "train": 2000, "test": 2000},
+                "digests": {"test": "ab" * 32},
+            }
+        },
+        "run": {
+            "preset": "embedded",
+            "seeds": SEEDS,
+            "device": "cpu",
+            "selection": "lambda by the label-free criterion <1>.",
+            "parameters": {"simgan": {"gaze": {"lam": 0.1, "steps": 1000}}},
+        },
+    }
+
+
+@pytest.fixture(scope="module")
+def given() -> dict:
+    return invented()
+
+
+@pytest.fixture(scope="module")
+def out(given: dict, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    report.build(folder, **given)
+    return folder
+
+
+class Page(HTMLParser):
+    """What a reader's browser finds: attributes by tag, in order; fails on a tag that is not closed in its place."""
+
+    VOID = frozenset({"meta", "img", "br", "link", "input", "hr"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.text += data
+
+    def values(self, attribute: str) -> list[str]:
+        return [attrs[attribute] or "" for _, attrs in self.found if attribute in attrs]
+
+
+@pytest.fixture(scope="module")
+def page(out: Path) -> Page:
+    return Page((out / "index.html").read_text(encoding="utf-8"))
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+
+
+def test_same_input_gives_same_bytes(given: dict, out: Path, tmp_path: Path) -> None:
+    report.build(tmp_path, **given)
+    first = {file.relative_to(out): file.read_bytes() for file in out.rglob("*") if file.is_file()}
+    again = {file.relative_to(tmp_path): file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    assert len(first) > 30
+    assert first == again
+
+
+def test_page_needs_nothing_from_outside(out: Path, page: Page) -> None:
+    for address in page.values("src"):
+        assert address.startswith("data:image/")
+    for address in page.values("href"):
+        assert address.startswith("#")
+    assert not {"script", "link", "iframe"} & {tag for tag, _ in page.found}
+    assert not re.search(r"https?:|url\(|@import", (out / "index.html").read_text(encoding="utf-8"))
+
+
+def test_links_lead_somewhere_and_names_are_unique(page: Page) -> None:
+    ids = page.values("id")
+    assert len(ids) == len(set(ids))
+    assert {address[1:] for address in page.values("href")} <= set(ids)
+    assert "claims" in ids
+
+
+def test_every_picture_has_words_for_those_who_cannot_see_it(page: Page) -> None:
+    pictures = [attrs for tag, attrs in page.found if tag == "img"]
+    assert len(pictures) > 30
+    assert all(attrs.get("alt") for attrs in pictures)
+
+
+def test_banner_stands_on_a_stand_in_and_only_there(given: dict, page: Page, tmp_path: Path) -> None:
+    banners = [attrs for _, attrs in page.found if attrs.get("class") == "banner"]
+    assert len(banners) == 1
+    assert "not the paper's data" in page.text
+    assert "stand-in real, supervised" in page.text
+
+    described = {**given["data"]["gaze"], "label": "MPIIGaze", "standin": False}
+    unlogged = {"gaze": given["losses"]["gaze"].head(0)}
+    report.build(tmp_path, **{**given, "data": {"gaze": described}, "losses": unlogged})
+    other = Page((tmp_path / "index.html").read_text(encoding="utf-8"))
+    assert "banner" not in other.values("class")
+    assert "stand-in real" not in other.text
+    assert not list((tmp_path / "figures").glob("*loss*"))
+
+
+def test_table_2_file_has_the_metrics_numbers(given: dict, out: Path) -> None:
+    rows = read(out / "tables" / "gaze_table2.csv")
+    assert [row["condition"] for row in rows] == list(MEANS)
+    for row in rows:
+        for metric in tasks.GAZE.metrics:
+            measured = given["metrics"]["gaze"][row["condition"]][metric]
+            read_back = [float(row[key]) for key in (metric, f"{metric}_low", f"{metric}_high")]
+            assert read_back == [measured[key] for key in ("value", "low", "high")]
+    printed = [row["published_table2"] for row in rows]
+    assert [float(value) for value in printed[:4]] == pytest.approx([0.623, 0.649, 0.694, 0.872])
+    assert printed[4] == ""  # the paper has no supervised row for gaze
+
+
+def test_comparisons_file_has_the_metrics_numbers(given: dict, out: Path) -> None:
+    found = given["metrics"]["comparisons"]["gaze"]
+    rows = read(out / "tables" / "gaze_comparisons.csv")
+    assert [row["id"] for row in rows] == list(tasks.GAZE.claims)
+    for row in rows:
+        comparison = found[row["id"]]
+        for key in ("difference", "low", "high", "p", "p_holm", "smallest_effect"):
+            assert float(row[key]) == comparison[key]
+        for key, value in comparison["optimistic"].items():
+            assert row[key] == ("" if value is None else repr(value))
+        assert row["verdict"] == comparison["verdict"]
+
+
+def test_page_shows_table_2_rounded(given: dict, page: Page) -> None:
+    found = given["metrics"]["gaze"]["refined"]["within_7deg"]
+    assert f"{100 * found['value']:.1f} %" in page.text
+    assert f"[{100 * found['low']:.1f}, {100 * found['high']:.1f}]" in page.text
+
+
+def test_claims_are_all_told_and_counted(given: dict, out: Path, page: Page) -> None:
+    verdicts_given = [claim["verdict"] for claim in given["claims"]]
+    for claim in given["claims"]:
+        assert claim["says"] in page.text
+    for verdict in set(verdicts_given):
+        assert f"{verdicts_given.count(verdict)} {verdict}" in page.text
+    assert [row["verdict"] for row in read(out / "tables" / "claims.csv")] == verdicts_given
+
+
+def test_words_given_are_escaped(out: Path) -> None:
+    assert "criterion &lt;1&gt;." in (out / "index.html").read_text(encoding="utf-8")
+
+
+def test_tiles_are_the_samples_pixel_by_pixel(given: dict, page: Page) -> None:
+    tiles = [a["src"] for tag, a in page.found if tag == "img" and (a["src"] or "").startswith("data:image/png")]
+    decoded = [np.asarray(Image.open(io.BytesIO(base64.b64decode((t or "").split(",")[1])))) for t in tiles]
+    sample = given["samples"]["gaze"]
+    for i in range(12):
+        np.testing.assert_array_equal(decoded[2 * i], sample["synthetic"][i])
+        np.testing.assert_array_equal(decoded[2 * i + 1], sample["refined"][i])
+        np.testing.assert_array_equal(decoded[24 + i], sample["real"][i])
+
+
+def height(line: Line2D, x: float) -> float:
+    xs, ys = np.asarray(line.get_xydata()).T
+    return float(np.interp(x, xs, ys))
+
+
+def test_curves_pass_through_the_metrics_and_the_paper_is_not_among_them(given: dict) -> None:
+    ax = Figure().subplots()
+    figures.cumulative(ax, given["rows"]["gaze"], GAZE)
+    lines = {line.get_label(): line for line in ax.get_lines()}
+    named = [label for label in lines if not str(label).startswith("_")]
+    assert named == [look.label for look in GAZE.looks.values()]
+    for condition, look in GAZE.looks.items():
+        for d, metric in ((7, "within_7deg"), (13, "within_13deg")):
+            drawn = height(lines[look.label], d)
+            assert drawn == pytest.approx(given["metrics"]["gaze"][condition][metric]["value"], abs=1e-5)
+
+
+def test_finding_draws_table_2_on_the_curves_at_13_and_off_them_at_7(page: Page) -> None:
+    ax = Figure().subplots()
+    figures.printed_distance(ax, sections.published(GAZE), {"refined_4x": 87.2}, GAZE)
+    curve = next(line for line in ax.get_lines() if line.get_label() == "refined 4×")
+    dots = [line for line in ax.get_lines() if line.get_marker() == "o"]
+    placed = {float(x): float(y) for x, y in (np.asarray(dot.get_xydata())[0] for dot in dots)}
+    assert placed == {7.0: pytest.approx(0.872), 13.0: pytest.approx(0.872)}
+    assert height(curve, 13) == pytest.approx(0.872, abs=0.001)
+    assert height(curve, 7) == pytest.approx(0.48817)
+    assert "at 12.99°" in page.text
+
+
+def test_losses_drawn_are_those_that_algorithm_1_reports() -> None:
+    networks = nn.Conv2d(1, 1, 1), nn.Conv2d(1, 2, 1)
+    optimizers = [torch.optim.SGD(network.parameters(), lr=0.01) for network in networks]
+    trainer = SimGAN(
+        *networks,
+        refiner_optimizer=optimizers[0],
+        discriminator_optimizer=optimizers[1],
+        draw_synthetic=lambda count, generator: torch.zeros(count, 1, 4, 4),
+        draw_real=lambda count, generator: torch.ones(count, 1, 4, 4),
+        schedule=Schedule(0, 0, 1, 1, 1, 2),
+        lam=0.1,
+        history=4,
+        generator=torch.Generator(),
+    )
+    assert {metric.removeprefix("train/") for metric in training.REFINER} <= set(trainer.advance())
+
+
+def test_no_gap_is_said_and_not_drawn(given: dict) -> None:
+    found = copy.deepcopy(given["metrics"]["comparisons"]["gaze"])
+    for comparison in found.values():
+        if "share_of_gap_closed" in comparison:
+            comparison["share_of_gap_closed"] = {"value": None, "low": None, "high": None, "reason": "there is none"}
+    section = evidence.gap(GAZE, results.comparisons(GAZE, found))
+    assert section.plots == ()
+    assert "refined − synthetic: no share, as there is none." in section.note
+
+
+def test_tex_is_escaped() -> None:
+    assert tables.escape_tex(r"50 % & a_b {#1} $x$ \y ~^") == (
+        r"50 \% \& a\_b \{\#1\} \$x\$ \textbackslash{}y \textasciitilde{}\textasciicircum{}"
+    )
+
+
+def test_tex_and_markdown_rows_are_as_wide_as_their_heads(out: Path) -> None:
+    for file in (out / "tables").glob("*.tex"):
+        text = file.read_text(encoding="utf-8")
+        spec = re.search(r"\\begin\{tabular\}\{([lr]+)\}", text)
+        assert spec
+        for row in re.findall(r"^(.*[^}]) \\\\$", text, flags=re.M):
+            if "multicolumn" not in row:
+                assert len(re.findall(r"(?<!\\)&", row)) == len(spec[1]) - 1
+        assert not re.search(r"(?<!\\)[%#_]", text)
+    for file in (out / "tables").glob("*.md"):
+        bars = {len(re.findall(r"(?<!\\)\|", line)) for line in file.read_text("utf-8").splitlines()[2:]}
+        assert len(bars) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (tables.number(-1.236, "°", 2), "−1.24°"),
+        (tables.number(-0.001), "0.0"),
+        (tables.number(float("nan")), "–"),
+        (tables.signed(0.5, " pt"), "+0.5 pt"),
+        (tables.signed(-0.5), "−0.5"),
+        (tables.percent(0.6234), "62.3 %"),
+        (tables.percent(None), "–"),
+        (tables.interval(-0.1, 0.25, 100), "[−10.0, 25.0]"),
+        (tables.interval(None, None), ""),
+        (tables.p_value(0.0004), "< 0.001"),
+        (tables.p_value(0.05), "0.050"),
+        (tables.p_value(None), "–"),
+    ],
+)
+def test_numbers_read_well(text: str, expected: str) -> None:
+    assert text == expected
+
+
+def test_unwritable_folder_is_told_in_one_line(given: dict, tmp_path: Path) -> None:
+    blocked = tmp_path / "reports"
+    blocked.write_text("a file, not a folder")
+    with pytest.raises(UserError, match="reports") as error:
+        report.build(blocked, **given)
+    assert "\n" not in str(error.value)

@@ -1,0 +1,192 @@
+"""Tests and intervals against enumeration, scipy, the paper's own p-values and simulated truth."""
+
+import itertools
+from math import comb
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from benchmarks import significance
+from benchmarks.tasks import GAZE, weighted_mean, weighted_median
+
+STATISTICS = {name: metric.statistic for name, metric in GAZE.metrics.items()}
+
+
+def test_the_visual_turing_test_of_table1():
+    assert significance.binomial(517, 1000, side="greater") == pytest.approx(0.1483, abs=5e-5)
+    assert significance.binomial(517, 1000) == pytest.approx(0.297, abs=5e-4)
+    assert significance.binomial(162, 200) < 1e-8
+    assert significance.tost_binomial(517, 1000, 0.05) == pytest.approx(0.020, abs=5e-4)
+    assert significance.tost_binomial(517, 1000, 0.04) == pytest.approx(0.077, abs=5e-4)
+
+
+@given(st.integers(0, 12), st.sampled_from(["greater", "less"]))
+def test_binomial_is_a_sum_of_its_tail(hits, side):
+    tail = range(hits, 13) if side == "greater" else range(hits + 1)
+    assert significance.binomial(hits, 12, side=side) == pytest.approx(sum(comb(12, k) for k in tail) / 2**12)
+
+
+def test_wilson_by_its_formula():
+    z, n, f = 1.959963985, 200, 162 / 200
+    middle, half = (f + z * z / 2 / n), z * np.sqrt(f * (1 - f) / n + z * z / 4 / n**2)
+    expected = [(middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)]
+    assert list(significance.wilson(162, 200)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("only_a", "only_b"), [(0, 0), (1, 0), (5, 1), (3, 3), (2, 9)])
+def test_mcnemar_enumerates_the_flips_of_discordant_pairs(only_a, only_b):
+    a = np.array([True] * only_a + [False] * only_b + [True, True, False])
+    b = np.array([False] * only_a + [True] * only_b + [True, True, False])
+    flips = [abs(2 * sum(flip) - len(flip)) for flip in itertools.product([0, 1], repeat=only_a + only_b)]
+    expected = np.mean([flip >= abs(only_a - only_b) for flip in flips])
+    assert significance.mcnemar(a, b) == pytest.approx(expected)
+
+
+def test_sign_test_leaves_ties_out():
+    a, b = np.array([1.0, 1, 1, 1, 9, 5]), np.array([2.0, 2, 2, 2, 1, 5])
+    assert significance.sign_test(a, b) == pytest.approx(binomtest(4, 5).pvalue)
+
+
+def test_holm_by_hand():
+    """Sorted: 4 * 0.01, then 3 * 0.012 held up at 0.04, then 2 * 0.03, then 0.04 held up at 0.06."""
+    p = {"c": 0.03, "a": 0.01, "d": 0.04, "b": 0.012}
+    assert significance.holm(p) == pytest.approx({"c": 0.06, "a": 0.04, "d": 0.06, "b": 0.04})
+
+
+@given(st.dictionaries(st.text(max_size=3), st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_rejects_as_the_step_down_procedure_does(p):
+    adjusted = significance.holm(p)
+    assert list(adjusted) == list(p)
+    for level in (0.01, 0.05, 0.5):
+        rejected = set()
+        for rank, name in enumerate(sorted(p, key=lambda name: p[name])):
+            if (len(p) - rank) * p[name] > level:
+                break
+            rejected.add(name)
+        assert {name for name in p if adjusted[name] <= level} == rejected
+
+
+def test_tost_of_a_normal_estimate_by_table():
+    """1.2 below the target, margin 2, se 0.5: z = 1.6."""
+    assert significance.tost_normal(6.6, 0.5, 7.8, 2.0) == pytest.approx(0.0548, abs=5e-5)
+    assert significance.tost_normal(9.0, 0.5, 7.8, 2.0) == pytest.approx(0.0548, abs=5e-5)
+    assert significance.tost_normal(10.8, 0.5, 7.8, 2.0) > 0.95
+
+
+def test_smallest_effect_is_found_four_times_in_five():
+    effect = significance.smallest_effect(1.0)
+    found = np.abs(np.random.default_rng(0).normal(effect, 1, 200_000)) > 1.959964
+    assert found.mean() == pytest.approx(0.80, abs=0.005)
+
+
+@given(st.lists(st.floats(0, 180), min_size=1, max_size=9), st.integers(0, 2**32))
+def test_weighted_statistics_are_those_of_the_resample(errors, seed):
+    errors = np.array(errors)
+    weights = np.random.default_rng(seed).multinomial(len(errors), np.full(len(errors), 1 / len(errors)), size=4)
+    resamples = [np.repeat(errors, w) for w in weights]
+    assert weighted_median(errors, weights).tolist() == pytest.approx([np.median(r) for r in resamples])
+    assert weighted_mean(errors, weights).tolist() == pytest.approx([np.mean(r) for r in resamples])
+
+
+def cohort(rng, seeds=3, persons=8, images=10, *, seed_sd=0.0, person_sd=0.0, image_sd=1.0):
+    """errors (1, S, N) around 0 with normal effects of seeds, persons and images, and clusters (N,)."""
+    clusters = np.repeat(np.arange(persons), images)
+    person = np.repeat(rng.normal(0, person_sd, persons), images)
+    errors = rng.normal(0, seed_sd, (seeds, 1)) + person + rng.normal(0, image_sd, (seeds, len(clusters)))
+    return errors[None], clusters
+
+
+def mean_interval(errors, clusters, rng):
+    draws = significance.hierarchical_bootstrap(errors, clusters, {"mean": weighted_mean}, rng, 400)["mean"][:, 0]
+    by_seed = errors[0].mean(axis=1)
+    return significance.interval(by_seed.mean(), significance.widen(draws, by_seed, len(np.unique(clusters))))
+
+
+@pytest.mark.parametrize("effects", [{"seed_sd": 1.0}, {"person_sd": 1.0}, {"seed_sd": 0.7, "person_sd": 1.0}])
+def test_intervals_cover_the_truth_where_images_alone_do_not(effects):
+    rng = np.random.default_rng(3)
+    covered, naive, trials = 0, 0, 150
+    for _ in range(trials):
+        errors, clusters = cohort(rng, **effects)
+        found = mean_interval(errors, clusters, rng)
+        covered += found.low <= 0 <= found.high
+        naive += abs(errors.mean()) < 1.96 * errors.std() / np.sqrt(errors.size)
+    assert covered / trials >= 0.90
+    assert naive / trials < 0.65
+
+
+def test_every_condition_is_resampled_alike():
+    """Two conditions that differ by 1 at every image: only paired draws see that as certain."""
+    errors, clusters = cohort(np.random.default_rng(0), seed_sd=1, person_sd=1)
+    both = np.concatenate([errors, errors + 1])
+    draws = significance.hierarchical_bootstrap(
+        both, clusters, {"mean": weighted_mean, "median": weighted_median}, np.random.default_rng(1), 200
+    )
+    for name in ("mean", "median"):
+        assert draws[name][:, 1] - draws[name][:, 0] == pytest.approx(np.ones(200))
+        assert draws[name][:, 0].std() > 0.1
+
+
+@pytest.mark.parametrize(("seeds", "persons"), [(3, 1), (1, 8)])
+def test_variance_of_a_mean_over_few_units_is_unbiased(seeds, persons):
+    """Nothing varies within a seed or person: the variance must be s^2 / n, which n of n draws miss."""
+    rng = np.random.default_rng(5)
+    unit = rng.normal(size=(seeds, persons))
+    errors, clusters = np.repeat(unit, 4, axis=1)[None], np.repeat(np.arange(persons), 4)
+    draws = significance.hierarchical_bootstrap(errors, clusters, {"mean": weighted_mean}, rng, 40_000)["mean"]
+    n = max(seeds, persons)
+    assert draws.var() == pytest.approx(unit.var(ddof=1) / n, rel=0.03)
+
+
+def test_persons_are_drawn_whole_and_the_rest_left_out():
+    """One of two persons is drawn, never a mixture; each draws its own images, 3 or 5 of them."""
+    errors = np.array([0.0, 0, 0, 9, 9, 9, 9, 9])[None, None]
+    clusters = np.array(["a"] * 3 + ["b"] * 5)
+    draws = significance.hierarchical_bootstrap(
+        errors, clusters, {"mean": weighted_mean}, np.random.default_rng(0), 300
+    )["mean"]
+    assert set(np.unique(draws)) == {0.0, 9.0}
+
+
+def test_draws_in_chunks_are_draws(monkeypatch):
+    errors, clusters = cohort(np.random.default_rng(0), person_sd=1)
+    monkeypatch.setattr(significance, "CHUNK", 80 * 7)
+    draws = significance.hierarchical_bootstrap(errors, clusters, STATISTICS, np.random.default_rng(1), 50)
+    assert {name: values.shape for name, values in draws.items()} == dict.fromkeys(STATISTICS, (50, 1))
+    assert draws["mean_error_deg"].std() > 0.1
+
+
+def test_widening_is_students_for_seeds_alone_and_for_persons_alone():
+    by_seed = np.array([1.0, 2.0, 3.0])
+    draws = np.random.default_rng(0).normal(2.0, by_seed.std(ddof=1) / np.sqrt(3), 4000)
+    draws = 2 + (draws - draws.mean()) * by_seed.std(ddof=1) / np.sqrt(3) / draws.std(ddof=1)
+    assert significance.widen(draws, by_seed, 8) - 2 == pytest.approx((draws - 2) * 4.302653 / 1.959964, rel=1e-4)
+    alike = np.full(3, 2.0)
+    assert significance.widen(draws, alike, 8) - 2 == pytest.approx((draws - 2) * 2.364624 / 1.959964, rel=1e-4)
+
+
+def test_p_is_never_0_and_doubles_the_smaller_tail():
+    assert significance.interval(1.0, np.full(999, 1.0)).p == pytest.approx(2 / 1000)
+    assert significance.interval(1.0, np.r_[np.full(9, -1.0), np.full(990, 1.0)]).p == pytest.approx(20 / 1000)
+    assert significance.interval(0.0, np.zeros(999)).p == 1.0
+
+
+@given(st.integers(0, 2**32))
+def test_intervals_bracket_their_draws_middle(seed):
+    draws = np.random.default_rng(seed).normal(size=99)
+    found = significance.interval(0.0, draws)
+    assert draws.min() <= found.low <= np.median(draws) <= found.high <= draws.max()
+
+
+def test_image_error_leaves_out_what_seeds_share():
+    """Hard and easy images alike for every seed: no luck. Independent ones: sd / sqrt(N)."""
+    rng = np.random.default_rng(0)
+    difficulty = rng.normal(10, 3, 400)
+    shared = np.stack([difficulty, difficulty + 1, difficulty - 1])
+    assert significance.image_error(shared, weighted_mean, rng) == pytest.approx(0, abs=1e-9)
+    own = significance.image_error(shared + rng.normal(0, 2, (3, 400)), weighted_mean, rng)
+    assert own == pytest.approx(2 / 20, rel=0.12)
+    assert significance.image_error(difficulty[None], weighted_mean, rng) == pytest.approx(3 / 20, rel=0.12)
