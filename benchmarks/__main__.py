@@ -104,7 +104,8 @@ def sync() -> None:
     """Send to MLflow the runs and events that it lacks."""
     from benchmarks import tracking
 
-    print(tracking.sync(Path("runs")))
+    sent = tracking.sync(Path("runs"), Path(".checkpoints"))
+    print(f"sync: {', '.join(f'{number} {what}' for what, number in vars(sent).items())}")
 
 
 @app.command()

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from benchmarks.config import Compute
 from benchmarks.errors import UserError
 from benchmarks.files import whole
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def to_network(images: np.ndarray, device: torch.device) -> Tensor:
@@ -50,6 +52,11 @@ def choose_device(compute: Compute) -> torch.device:
     return torch.device(compute.device)
 
 
+def place(network: Network, device: torch.device) -> Network:
+    """On the device, channels last: a quarter faster on CPUs."""
+    return network.to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+
 def derive(seed: int, purpose: str) -> int:
     """A seed for one purpose, for instance (0, "train-simgan/gaze"); independent of all others."""
     return int.from_bytes(hashlib.blake2b(f"{seed}/{purpose}".encode(), digest_size=7).digest(), "big")
@@ -83,4 +90,4 @@ def load_weights(path: Path, network: type[nn.Module], device: torch.device) -> 
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{path}: not {network.__name__} weights ({reason}); delete it and run `dvc repro`") from None
-    return built.to(device).eval()
+    return place(built, device).eval()

@@ -11,7 +11,7 @@ from torch import nn
 from benchmarks.config import Params
 from benchmarks.datasets.store import Store, open_store
 from benchmarks.errors import UserError
-from benchmarks.stages.tensors import choose_device, derive, generator, optimizer, save_weights, to_network
+from benchmarks.stages.tensors import choose_device, derive, generator, optimizer, place, save_weights, to_network
 from benchmarks.stages.training import train
 from estimators.fit import Fit
 from estimators.gaze_cnn import GazeCNN, gaze_loss
@@ -45,7 +45,7 @@ def run(params: Params, condition: str, seed: int) -> None:
 
     torch.manual_seed(derive(seed, f"train-gaze/{TASK}/weights"))
     architecture = {"fc9600": settings.fc9600, "width": settings.width, "hidden": settings.hidden}
-    network = GazeCNN(**architecture).to(device)
+    network = place(GazeCNN(**architecture), device)
 
     def samples(chosen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return to_network(store.images[chosen.numpy()], device), gaze[chosen].to(device)

@@ -13,6 +13,7 @@ from benchmarks.stages.tensors import (
     derive,
     generator,
     optimizer,
+    place,
     save_weights,
     to_network,
     to_pixels,
@@ -37,11 +38,12 @@ def run(params: Params, task: str, seed: int) -> None:
         "blocks": settings.blocks,
         "kernel": settings.kernel,
     }
-    refiner = Refiner(**architecture).to(device)
+    refiner = place(Refiner(**architecture), device)
     height, width = synthetic.images.shape[1:]
-    discriminator = Discriminator(
-        GAZE_LAYERS, settings.discriminator, size=(height, width), width=settings.discriminator_width
-    ).to(device)
+    discriminator = place(
+        Discriminator(GAZE_LAYERS, settings.discriminator, size=(height, width), width=settings.discriminator_width),
+        device,
+    )
     schedule = Schedule(
         settings.refiner_pretraining,
         settings.discriminator_pretraining,

@@ -22,7 +22,7 @@ def path(tmp_path: Path) -> Path:
 def test_round_trip_in_chunks(tmp_path: Path):
     images = np.random.default_rng(0).integers(0, 256, (10, 35, 55), dtype=np.uint8)
     labels = eye_labels(10, 0)
-    chunks = [(images[a:b], labels[a:b]) for a, b in [(0, 4), (4, 10)]]
+    chunks = [(images[a:b], labels.iloc[a:b]) for a, b in [(0, 4), (4, 10)]]
     write_store(tmp_path / "s", chunks, task="gaze", domain="synthetic", count=10, shape=(35, 55))
     store = open_store(tmp_path / "s", "gaze")
     assert np.array_equal(store.images, images)

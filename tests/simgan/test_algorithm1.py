@@ -1,5 +1,7 @@
 """Algorithm 1: phases, who is updated when, what D is shown, resumption, divergence."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -24,7 +26,7 @@ class Recorder:
 
 
 def simgan(
-    schedule: Schedule, *, history: int = 64, lam: float = 0.1, optimizer=torch.optim.SGD, seed: int = 0
+    schedule: Schedule, *, history: int = 64, lam: float = 0.1, optimizer: Any = torch.optim.SGD, seed: int = 0
 ) -> SimGAN:
     torch.manual_seed(seed)
     refiner = Refiner(features=4, blocks=1)
