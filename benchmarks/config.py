@@ -52,6 +52,7 @@ class SimGANParams(Section):
     features: Positive
     blocks: Positive
     kernel: Positive
+    padding: Literal["reflect", "zeros"]
     discriminator: Literal["local", "global"]
     discriminator_width: Rate
     lam: Annotated[float, Field(ge=0)]

@@ -5,6 +5,7 @@ sources.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -31,6 +32,32 @@ def table2() -> dict[str, float]:
 def table3() -> dict[str, float]:
     """Table 3: method -> mean gaze error in degrees."""
     return {name: row["error"] for name, row in published()["table3"]["rows"].items()}
+
+
+def table4() -> dict[str, float]:
+    """Table 4: condition -> % "of images within d" = 5 pixels."""
+    return published()["table4"]["rows"]
+
+
+def receptive_field(layers: Sequence[tuple[int, int]]) -> int:
+    """Pixels across that one output of convolutions or poolings (kernel, stride) sees."""
+    seen, step = 1, 1
+    for kernel, stride in layers:
+        seen += (kernel - 1) * step
+        step *= stride
+    return seen
+
+
+def discriminator_layers(task: str) -> list[tuple[str, int, int]]:
+    """Layers (kind, kernel, stride) of D as section 3 lists them for `gaze` or `hand`; kind is conv or max-pool."""
+    return [(kind, kernel, stride) for kind, kernel, stride in published()["networks"][task]["discriminator"]]
+
+
+def refiner_layers(task: str, kernel: int | None = None) -> list[tuple[int, int]]:
+    """Convolutions (kernel, stride) of R for `gaze` or `hand`; `kernel` is another reading of the ResNet blocks'."""
+    stated = published()["networks"][task]["refiner"]
+    blocks = [(kernel or stated["kernel"], 1)] * 2 * stated["blocks"]
+    return [(stated["first_kernel"], 1), *blocks, (1, 1)]
 
 
 @dataclass(frozen=True)
@@ -112,6 +139,18 @@ class Table2Reading:
     percent_at_7deg: float
     percent_at_13deg: float
     mean_error_deg: Bounds
+
+
+def whole_pixel_distances(largest: float) -> np.ndarray:
+    """The distances up to `largest` between points with whole coordinates, in order: 0, 1, 1.41, 2, 2.24 ..."""
+    side = np.arange(int(largest) + 1)
+    found = np.unique(np.hypot(*np.meshgrid(side, side)))
+    return found[found <= largest]
+
+
+def rises(curve: Curve) -> np.ndarray:
+    """Which steps (D - 1,) between the curve's points go up."""
+    return np.diff(curve.y) > 0
 
 
 def table2_on_figure7() -> list[Table2Reading]:

@@ -1,7 +1,7 @@
 """Section 3's significance statements: exact tests as the paper makes them, and intervals that hold.
 
-Images of one person resemble one another, so the exact tests, which count every image as independent, are
-optimistic; the bootstrap resamples seeds, persons and images.
+Images of one person, and frames of one sequence, resemble one another, so the exact tests, which count every image
+as independent, are optimistic; the bootstrap resamples seeds, persons or blocks of frames, and images.
 """
 
 from collections.abc import Iterator, Mapping
@@ -64,7 +64,10 @@ def tost_normal(estimate: float, se: float, target: float, margin: float) -> flo
     """p that an estimate with standard error `se` is not within `margin` of `target`."""
     from scipy.stats import norm
 
-    return float(norm.sf((margin - abs(estimate - target)) / se))
+    room = margin - abs(estimate - target)
+    if se == 0:  # no test image of any seed differs, as when none is a hit
+        return 0.0 if room > 0 else 1.0
+    return float(norm.sf(room / se))
 
 
 def smallest_effect(se: float, level: float = LEVEL, power: float = 0.80) -> float:
@@ -139,16 +142,17 @@ def hierarchical_bootstrap(
 ) -> dict[str, np.ndarray]:
     """Resample seeds, then clusters, then images; statistic name -> draws (R, C) for C conditions.
 
-    errors (C, S, N): the same N images, of clusters (N,), under every condition and seed. A draw is the mean
-    over the drawn seeds of each seed's statistic over the drawn images. One resample serves all conditions,
-    statistics and seeds: differences of columns are paired, and the persons' luck, which all seeds share, is
-    not averaged away (seeds and persons are crossed, not nested: Owen 2007, the pigeonhole bootstrap).
+    errors (C, S, N) or, with K errors an image, (C, S, N, K): the same N images, of clusters (N,), under every
+    condition and seed. A draw is the mean over the drawn seeds of each seed's statistic over the drawn images. One
+    resample serves all conditions, statistics and seeds: differences of columns are paired, and the clusters' luck,
+    which all seeds share, is not averaged away (seeds and clusters are crossed, not nested: Owen 2007, the
+    pigeonhole bootstrap).
 
     Of n seeds or clusters n - 1 are drawn, which makes the variance of a mean unbiased; drawing n would lose
     a third of it at three seeds (Rao and Wu 1988). With a single one there is nothing to draw from: it is
     kept, and the interval then says nothing about others.
     """
-    conditions, seeds, _ = errors.shape
+    conditions, seeds = errors.shape[:2]
     draws = {name: np.empty((resamples, conditions)) for name in statistics}
     start = 0
     for weights in _image_weights(clusters, generator, resamples):
@@ -165,7 +169,7 @@ def hierarchical_bootstrap(
 def image_error(
     errors: np.ndarray, statistic: Statistic, generator: np.random.Generator, resamples: int = 400
 ) -> float:
-    """How far single images' luck moves one seed's statistic on these very images; errors (S, N).
+    """How far single images' luck moves one seed's statistic on these very images; errors (S, N) or (S, N, K).
 
     The standard error under resampled images, less what all seeds share: on the same test images their
     difficulty is no luck. One seed has nothing to share, so its whole standard error counts.

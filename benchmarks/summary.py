@@ -22,14 +22,17 @@ from benchmarks.significance import (
     smallest_effect,
     widen,
 )
-from benchmarks.tasks import Claim, Metric, Task
+from benchmarks.tasks import Claim, Metric, Task, blocks
 
 DIGITS = 6  # significant digits in metrics.json: what float64 sums agree on across machines
 
 
 @dataclass(frozen=True)
 class Results:
-    """errors (C, S, N): the same N images, of clusters (N,), under each condition (C) and seed (S)."""
+    """errors (C, S, N) or (C, S, N, K): the same N images, of clusters (N,), under each condition and seed.
+
+    There are K errors an image where the task has more than one column of them.
+    """
 
     errors: np.ndarray
     clusters: np.ndarray
@@ -59,12 +62,13 @@ def summarise(
 
     A value is the mean over seeds of each seed's statistic; low and high are its 95 % interval over seeds,
     clusters and images. `data` tells of the test data (test_data: what identifies it; preset; stand_in) and is
-    completed with counts and with `image_error`, what the luck of single images adds to each metric at one seed
-    (for the regression gate). UserError where the rows are not every image once under every condition and seed.
+    completed with counts, with the share of the optional errors that is `unmeasured`, and with `image_error`, what
+    the luck of single images adds to each metric at one seed (for the regression gate). UserError where the rows
+    are not every image once under every condition and seed.
     """
     results = paired(rows, task)
-    statistics = {name: metric.statistic for name, metric in task.metrics.items()}
-    draws = hierarchical_bootstrap(results.errors, results.clusters, statistics, generator, resamples)
+    unmeasured = {"unmeasured": _unmeasured(task, results)} if task.optional else {}
+    draws = hierarchical_bootstrap(results.errors, results.clusters, task.metrics, generator, resamples)
     estimates = {
         name: Estimates(_by_seed(results.errors, metric), draws[name]) for name, metric in task.metrics.items()
     }
@@ -74,10 +78,10 @@ def summarise(
         f"{task.cluster}s": results.cluster_count,
         "seeds": results.seeds,
         "resamples": resamples,
+        **unmeasured,
         "image_error": {
             condition: {
-                name: image_error(results.errors[c], metric.statistic, generator)
-                for name, metric in task.metrics.items()
+                name: image_error(results.errors[c], metric, generator) for name, metric in task.metrics.items()
             }
             for c, condition in enumerate(task.conditions)
         },
@@ -121,7 +125,8 @@ def read(path: Path) -> dict[str, Any]:
 
 def paired(rows: pd.DataFrame, task: Task) -> Results:
     """Results as arrays in which an index means the same image, seed and condition everywhere; checked."""
-    columns = [task.cluster, "condition", "seed", "image", task.error]
+    errors = list(task.errors)
+    columns = [*task.identity, "condition", "seed", "image", *errors]
     if absent := [column for column in columns if column not in rows.columns]:
         raise UserError(f"results of {task.name}: no column {', '.join(absent)}; evaluate again")
     found = set(rows["condition"])
@@ -132,16 +137,20 @@ def paired(rows: pd.DataFrame, task: Task) -> Results:
             f"results of {task.name}: unknown condition {', '.join(unknown)}; the task declares "
             f"{', '.join(task.conditions)}"
         )
-    bad = rows[~np.isfinite(rows[task.error]) | (rows[task.error] < 0)]
-    if len(bad):
-        raise UserError(
-            f"results of {task.name}: {len(bad)} values of {task.error} are negative or not finite, first "
-            f"{bad.iloc[0][task.error]} at {_place(bad.iloc[0])}; evaluate again"
-        )
+    for column in errors:
+        unknown = rows[column].isna() if column in task.optional else False
+        bad = rows[~(np.isfinite(rows[column]) | unknown) | (rows[column] < 0)]
+        if len(bad):
+            raise UserError(
+                f"results of {task.name}: {len(bad)} values of {column} are negative or not finite, first "
+                f"{bad.iloc[0][column]} at {_place(bad.iloc[0])}; evaluate again"
+            )
     duplicates = rows[rows.duplicated(["condition", "seed", "image"])]
     if len(duplicates):
         raise UserError(f"results of {task.name}: {_place(duplicates.iloc[0])} is there more than once")
 
+    if task.cluster not in task.identity:
+        rows = rows.assign(**{task.cluster: blocks(rows)})
     ordered = rows.sort_values(["condition", "seed", "image"], kind="stable")
     groups = dict(iter(ordered.groupby(["condition", "seed"])))
     seeds = sorted(int(seed) for seed in rows["seed"].unique())
@@ -152,8 +161,19 @@ def paired(rows: pd.DataFrame, task: Task) -> Results:
     reference = groups[cells[0]]
     for cell in cells[1:]:
         _same_images(groups[cell], reference, task)
-    errors = np.array([groups[cell][task.error].to_numpy(np.float64) for cell in cells])
-    return Results(errors.reshape(len(task.conditions), len(seeds), -1), reference[task.cluster].to_numpy(), seeds)
+    measured = np.array([groups[cell][errors].to_numpy(np.float64) for cell in cells])
+    shape = (len(task.conditions), len(seeds), len(reference), *([len(errors)] if len(errors) > 1 else []))
+    return Results(measured.reshape(shape), reference[task.cluster].to_numpy(), seeds)
+
+
+def _unmeasured(task: Task, results: Results) -> dict[str, float]:
+    """Condition -> share of the optional errors that are NaN. UserError where an estimator has none at all."""
+    optional = results.errors[..., [task.errors.index(column) for column in task.optional]]
+    shares = np.isnan(optional).mean(axis=(2, 3))  # (C, S)
+    for c, s in np.argwhere(shares == 1):
+        where = f"condition {task.conditions[c]} seed {results.seeds[s]}"
+        raise UserError(f"results of {task.name}: {where} has no {task.optional[0]} at all; evaluate again")
+    return {condition: float(share) for condition, share in zip(task.conditions, shares.mean(axis=1), strict=True)}
 
 
 def _same_images(group: pd.DataFrame, reference: pd.DataFrame, task: Task) -> None:
@@ -176,7 +196,7 @@ def _place(row: pd.Series) -> str:
 
 def _by_seed(errors: np.ndarray, metric: Metric) -> np.ndarray:
     once = np.ones((1, errors.shape[2]))
-    return np.array([[metric.statistic(seed, once)[0] for seed in condition] for condition in errors])
+    return np.array([[metric(seed, once)[0] for seed in condition] for condition in errors])
 
 
 def _measured(estimates: Estimates, c: int, results: Results) -> dict[str, Any]:
@@ -229,24 +249,28 @@ def _difference(
 
 
 def _share_of_gap_closed(claim: Claim, task: Task, results: Results, estimates: dict[str, Estimates]) -> dict[str, Any]:
-    """(refined - synthetic) / (real - synthetic): what compares across data sets; null without a gap."""
+    """(refined - synthetic) / (real - synthetic): what compares across data sets; null without a gap to close."""
     assert claim.supervised
     closed, closed_draws = _difference(claim, task, results, estimates)
     whole = Claim(claim.text, claim.supervised, claim.b, claim.metric)
     gap, gap_draws = _difference(whole, task, results, estimates)
+    reason = None
     if gap.low <= 0 <= gap.high:
         reason = f"the interval of the gap {claim.supervised} - {claim.b} includes 0"
+    elif (gap.estimate > 0) != task.metrics[claim.metric].higher_is_better:
+        reason = f"{claim.b} is better than {claim.supervised}"
+    if reason:
         return {"value": None, "low": None, "high": None, "reason": reason}
     share = interval(closed.estimate / gap.estimate, closed_draws / gap_draws)
     return {"value": share.estimate, "low": share.low, "high": share.high, "reason": None}
 
 
 def _optimistic(claim: Claim, task: Task, results: Results) -> dict[str, float | None]:
-    """The paper's practice: exact tests in which every image under every seed counts as independent."""
-    a = results.errors[task.conditions.index(claim.a)].ravel()
-    b = results.errors[task.conditions.index(claim.b)].ravel()
-    d = task.metrics[claim.metric].d
-    return {"binomial_p": sign_test(a, b), "mcnemar_p": None if d is None else mcnemar(hits(a, d), hits(b, d))}
+    """The paper's practice: exact tests in which every image or joint under every seed counts as independent."""
+    metric = task.metrics[claim.metric]
+    a, b = (metric.select(results.errors[task.conditions.index(side)]).ravel() for side in (claim.a, claim.b))
+    mcnemar_p = None if metric.d is None else mcnemar(hits(a, metric.d), hits(b, metric.d))
+    return {"binomial_p": sign_test(a, b), "mcnemar_p": mcnemar_p}
 
 
 def _rounded(value: Any) -> Any:

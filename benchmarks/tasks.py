@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import pandas as pd
 
-from benchmarks.curves import hits
+from benchmarks.curves import hits, worst
 
 Statistic = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -25,22 +26,40 @@ def weighted_median(errors: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return (errors[order][lower] + errors[order][upper]) / 2
 
 
+def weighted_joint_mean(errors: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Means of errors (N, J) under weights (R, N) -> (R,): every joint counts alike, NaN is left out."""
+    known = ~np.isnan(errors)
+    return weights @ np.where(known, errors, 0).sum(axis=1) / (weights @ known.sum(axis=1))
+
+
 def weighted_within(errors: np.ndarray, weights: np.ndarray, *, d: float) -> np.ndarray:
-    """Fractions of errors (N,) that are at most d, under weights (R, N) -> (R,)."""
-    return weighted_mean(hits(errors, d).astype(np.float64), weights)
+    """Fractions of errors (N,) or (N, J) that are at most d, under weights (R, N) -> (R,)."""
+    return weighted_mean(hits(errors, d).reshape(len(errors), -1).mean(axis=1), weights)
+
+
+def every(errors: np.ndarray) -> np.ndarray:
+    return errors
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One number per condition and seed. `d` is the threshold of a fraction of hits, in the error's unit."""
+    """One number per condition and seed, of the errors (..., N, K) that `select` takes from a task's.
+
+    `d` is the threshold of a fraction of hits, in the error's unit.
+    """
 
     statistic: Statistic
     higher_is_better: bool
     d: float | None = None
+    select: Callable[[np.ndarray], np.ndarray] = every
+
+    def __call__(self, errors: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """The task's errors (N,) or (N, K) under the integer weights (R, N) of R resamples -> (R,)."""
+        return self.statistic(self.select(errors), weights)
 
 
-def within_metric(d: float) -> Metric:
-    return Metric(partial(weighted_within, d=d), higher_is_better=True, d=d)
+def within_metric(d: float, select: Callable[[np.ndarray], np.ndarray] = every) -> Metric:
+    return Metric(partial(weighted_within, d=d), higher_is_better=True, d=d, select=select)
 
 
 @dataclass(frozen=True)
@@ -56,19 +75,44 @@ class Claim:
 
 @dataclass(frozen=True)
 class Task:
-    """`error` and `cluster` are columns of the results; images of one cluster are not independent."""
+    """`errors` are the results' columns of errors, `identity` those that say which image it is.
+
+    Images of one `cluster` are not independent: a column of the identity, or `block` (see `blocks`). An error of
+    `optional` is NaN where it could not be measured, and then left out.
+    """
 
     name: str
-    error: str
+    errors: tuple[str, ...]
+    identity: tuple[str, ...]
     cluster: str
     conditions: tuple[str, ...]
     metrics: dict[str, Metric]
     claims: dict[str, Claim]
+    optional: tuple[str, ...] = ()
+
+    def rows(self, labels: pd.DataFrame, condition: str, seed: int, errors: np.ndarray) -> pd.DataFrame:
+        """One estimator's results: errors (N,) or (N, K), the columns of `errors`, of the images of labels."""
+        columns = dict(zip(self.errors, np.reshape(errors, (len(labels), len(self.errors))).T, strict=True))
+        identified = labels[list(self.identity)].reset_index(drop=True)
+        return identified.assign(condition=condition, seed=seed, image=range(len(labels)), **columns)
+
+
+def blocks(rows: pd.DataFrame, frames: int = 400) -> pd.Series:
+    """Names of the stretches of at most `frames` consecutive frames; none spans two sequences or persons.
+
+    Within one, poses follow from one another (at NYU the error's lag-1 correlation is 0.95); a sequence that is
+    shorter, such as the embedded data's, is a block of its own. Columns person, sequence, frame -> (N,), str.
+    """
+    start = rows.groupby(["person", "sequence"])["frame"].transform("min").to_numpy()
+    part = (rows["frame"].to_numpy() - start) // frames
+    places = zip(rows["person"], rows["sequence"], part, strict=True)
+    return pd.Series([f"{person}/{sequence}/{k}" for person, sequence, k in places], index=rows.index)
 
 
 GAZE = Task(
     name="gaze",
-    error="error_deg",
+    errors=("error_deg",),
+    identity=("person",),
     cluster="person",
     conditions=("synthetic", "synthetic_4x", "refined", "refined_4x", "real"),
     metrics={
@@ -119,4 +163,80 @@ GAZE = Task(
     },
 )
 
-TASKS = {task.name: task for task in (GAZE,)}
+JOINTS = (  # NYU's 14 evaluation joints, in the order of its indices
+    "pinky_tip",
+    "pinky_hinge",
+    "ring_tip",
+    "ring_hinge",
+    "middle_tip",
+    "middle_hinge",
+    "index_tip",
+    "index_hinge",
+    "thumb_tip",
+    "thumb_hinge",
+    "thumb_root",
+    "wrist_ulnar",
+    "wrist_radial",
+    "palm",
+)
+PIXELS = tuple(f"{joint}_px" for joint in JOINTS)  # of a crop 224 pixels wide; other crops are scaled to it
+MILLIMETRES = tuple(f"{joint}_mm" for joint in JOINTS)
+HEAT_MAP_PIXEL = 224 / 64  # crop pixels: section 3.2's heat maps are 64 wide
+
+
+def joints_px(errors: np.ndarray) -> np.ndarray:
+    """The hand's errors (..., 2 J) -> (..., J), crop pixels."""
+    return errors[..., : len(JOINTS)]
+
+
+def joints_mm(errors: np.ndarray) -> np.ndarray:
+    """The hand's errors (..., 2 J) -> (..., J), mm."""
+    return errors[..., len(JOINTS) :]
+
+
+def worst_joint_px(errors: np.ndarray) -> np.ndarray:
+    """The hand's errors (..., 2 J) -> (...,), crop pixels."""
+    return worst(joints_px(errors))
+
+
+def hand_claim(text: str, a: str, b: str, supervised: str | None = None) -> Claim:
+    return Claim(f"{text} (joints within 5 px)", a, b, "within_5px", supervised)
+
+
+HAND = Task(
+    name="hand",
+    errors=PIXELS + MILLIMETRES,
+    optional=MILLIMETRES,
+    identity=("person", "sequence", "frame"),
+    cluster="block",
+    conditions=("synthetic", "refined", "real", "synthetic_3x", "refined_3x"),
+    metrics={
+        "within_5px": within_metric(5.0, joints_px),
+        "within_5px_heatmap": within_metric(5 * HEAT_MAP_PIXEL, joints_px),
+        "within_5px_worst_joint": within_metric(5.0, worst_joint_px),
+        "mean_error_px": Metric(weighted_joint_mean, higher_is_better=False, select=joints_px),
+        "mean_error_mm": Metric(weighted_joint_mean, higher_is_better=False, select=joints_mm),
+    },
+    claims={
+        "refined_within_5px": hand_claim(
+            "refined images train a better estimator than synthetic ones", "refined", "synthetic", "real"
+        ),
+        "refined_3x_within_5px": hand_claim(
+            "refined images train a better estimator than synthetic ones, 3x", "refined_3x", "synthetic_3x", "real"
+        ),
+        "more_synthetic_within_5px": hand_claim(
+            "three times the synthetic images train a better estimator", "synthetic_3x", "synthetic"
+        ),
+        "more_refined_within_5px": hand_claim(
+            "three times the refined images train a better estimator", "refined_3x", "refined"
+        ),
+        "refined_3x_beats_real_within_5px": hand_claim(
+            "refined images, 3x, train a better estimator than labelled real ones, 1x", "refined_3x", "real"
+        ),
+        "real_beats_refined_within_5px": hand_claim(
+            "labelled real images train a better estimator than as many refined ones", "real", "refined"
+        ),
+    },
+)
+
+TASKS = {task.name: task for task in (GAZE, HAND)}

@@ -1,7 +1,7 @@
 """Sections 3.1 and 3.2, implementation details: the refiner R and the discriminators D.
 
 All images are (N, C, H, W) in [-1, 1]. The paper gives neither padding, nor initialisation, nor normalisation layers,
-nor R's output function: here padding is "same", initialisation is torch's, there is no batch norm, R ends in tanh.
+nor R's output function: here padding keeps the size, initialisation is torch's, there is no batch norm, R ends in tanh.
 """
 
 from collections.abc import Sequence
@@ -27,6 +27,7 @@ class Pool(NamedTuple):
 
 
 Layers = tuple[Conv | Pool, ...]
+Padding = Literal["reflect", "zeros"]
 
 # Section 3.1. "5 convolution layers and 2 max-pooling layers", one of which is listed; the fifth gives the logits.
 GAZE_LAYERS: Layers = (Conv(3, 2, 96), Conv(3, 2, 64), Pool(3, 1), Conv(3, 1, 32), Conv(1, 1, 32))
@@ -37,10 +38,10 @@ HAND_LAYERS: Layers = (Conv(7, 4, 96), Conv(5, 2, 64), Pool(3, 2), Conv(3, 2, 32
 class ResNetBlock(nn.Module):
     """Two convolutions with the same number of feature maps, added to the input (section 3.1)."""
 
-    def __init__(self, features: int, kernel: int):
+    def __init__(self, features: int, kernel: int, padding: Padding):
         super().__init__()
-        self.conv1 = nn.Conv2d(features, features, kernel, padding="same")
-        self.conv2 = nn.Conv2d(features, features, kernel, padding="same")
+        self.conv1 = nn.Conv2d(features, features, kernel, padding="same", padding_mode=padding)
+        self.conv2 = nn.Conv2d(features, features, kernel, padding="same", padding_mode=padding)
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.relu(x + self.conv2(torch.relu(self.conv1(x))))
@@ -50,13 +51,16 @@ class Refiner(nn.Module):
     """R of section 3.1: Conv(kernel) -> ResNet blocks -> Conv1x1 -> tanh; no striding, no pooling.
 
     image (N, C, H, W) in [-1, 1] -> refined image, same shape and range. The defaults are the paper's for gaze;
-    for hands it takes 10 blocks and 7x7 filters (section 3.2).
+    for hands it takes 10 blocks and 7x7 filters (section 3.2). Zeros as padding let D tell refined images by their
+    rim, and R answers with a frame around them; reflection leaves no rim.
     """
 
-    def __init__(self, channels: int = 1, features: int = 64, blocks: int = 4, kernel: int = 3):
+    def __init__(
+        self, channels: int = 1, features: int = 64, blocks: int = 4, kernel: int = 3, padding: Padding = "reflect"
+    ):
         super().__init__()
-        self.stem = nn.Conv2d(channels, features, kernel, padding="same")
-        self.blocks = nn.Sequential(*(ResNetBlock(features, kernel) for _ in range(blocks)))
+        self.stem = nn.Conv2d(channels, features, kernel, padding="same", padding_mode=padding)
+        self.blocks = nn.Sequential(*(ResNetBlock(features, kernel, padding) for _ in range(blocks)))
         self.head = nn.Conv2d(features, channels, 1)
 
     def forward(self, synthetic: Tensor) -> Tensor:

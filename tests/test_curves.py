@@ -43,3 +43,16 @@ def test_seeds_are_kept_apart_and_the_band_is_their_range():
         [0.25, 0.5, 0.75],
         [0.5, 1, 1],
     )
+
+
+def test_joints_count_one_by_one_and_the_worst_speaks_for_its_image():
+    errors = np.array([[1.0, 5.0], [5.1, 2.0]])
+    assert curves.within(errors, 5) == 3 / 4
+    assert curves.cumulative(errors, np.array([1.0, 5.0, 6.0])).tolist() == [1 / 4, 3 / 4, 1]
+    assert curves.within(curves.worst(errors), 5) == 1 / 2
+    rows = pd.DataFrame({"seed": [0, 0, 1, 1], "a": [1.0, 5.1, 9, 9], "b": [5.0, 2.0, 9, 9]})
+    assert curves.per_seed(rows, ["a", "b"], np.array([5.0])).tolist() == [[3 / 4], [0]]
+
+
+def test_distances_are_euclidean():
+    assert curves.distances(np.array([[3.0, 4.0, 1.0]]), np.array([[0.0, 0.0, 1.0]])).tolist() == [5.0]

@@ -14,6 +14,8 @@ FIGURES = [(figure, name) for figure in ("figure7", "figure9") for name in paper
 def test_tables_hold_the_numbers_of_the_text():
     assert paper.table2() == {"synthetic": 62.3, "synthetic_4x": 64.9, "refined": 69.4, "refined_4x": 87.2}
     assert (paper.table3()["cnn_synthetic"], paper.table3()["cnn_refined"]) == (11.2, 7.8)
+    table4 = {"synthetic": 69.7, "refined": 72.4, "real": 74.5, "synthetic_3x": 77.7, "refined_3x": 83.3}
+    assert paper.table4() == table4
     turing = paper.published()["table1"]
     assert turing["real"]["selected_real"] + turing["synthetic"]["selected_synthetic"] == turing["correct"] == 517
 
@@ -67,6 +69,36 @@ def test_solve_inverts_at(d):
 def test_a_reading_outside_the_figure_is_refused(d):
     with pytest.raises(UserError, match=r"outside the published curve, which runs from 1 to 24\.5999"):
         paper.published_curve("figure7", "refined").at(d)
+
+
+@pytest.mark.parametrize(
+    ("layers", "field"),
+    [([], 1), ([(3, 1), (3, 1)], 5), ([(3, 2), (3, 1)], 7), ([(7, 2), (2, 2), (3, 1)], 17), ([(1, 4), (1, 1)], 1)],
+)
+def test_receptive_fields_by_hand(layers, field):
+    assert paper.receptive_field(layers) == field
+
+
+@given(st.lists(st.tuples(st.sampled_from([1, 3, 5]), st.sampled_from([1, 2])), max_size=4))
+def test_a_receptive_field_is_what_moves_the_output(layers):
+    """Independent: trace the inputs of output 0 back, layer by layer."""
+    seen = {0}
+    for kernel, stride in reversed(layers):
+        seen = {place * stride + k for place in seen for k in range(kernel)}
+    assert paper.receptive_field(layers) == max(seen) - min(seen) + 1
+
+
+def test_whole_pixel_distances_are_roots_of_two_squares():
+    expected = [0, 1, 2**0.5, 2, 5**0.5, 8**0.5, 3]
+    assert paper.whole_pixel_distances(3.1) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", paper.curve_names("figure9"))
+def test_figure9_rises_where_whole_pixels_have_a_distance_and_nowhere_else(name):
+    curve = paper.published_curve("figure9", name)
+    roots = np.sqrt([n for n in range(100) if any((n - a * a) ** 0.5 % 1 == 0 for a in range(int(n**0.5) + 1))])
+    held = [bool(np.any((roots > low) & (roots <= high))) for low, high in zip(curve.x, curve.x[1:], strict=False)]
+    assert paper.rises(curve).tolist() == held
 
 
 def test_unknown_names_are_answered_with_the_known():

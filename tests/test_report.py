@@ -5,11 +5,9 @@ import copy
 import csv
 import io
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from matplotlib.figure import Figure
@@ -17,88 +15,12 @@ from matplotlib.lines import Line2D
 from PIL import Image
 from torch import nn
 
-from benchmarks import report, summary, tasks, verdicts
+from benchmarks import report, tasks
 from benchmarks.errors import UserError
 from benchmarks.report import evidence, figures, results, sections, tables, training
 from benchmarks.report.view import GAZE
 from simgan.algorithm1 import Schedule, SimGAN
-
-MEANS = {"synthetic": 11.0, "synthetic_4x": 10.6, "refined": 8.6, "refined_4x": 8.0, "real": 5.5}
-SEEDS, PERSONS, IMAGES = (0, 1, 2), 8, 100
-
-
-def invented_rows(rng: np.random.Generator) -> pd.DataFrame:
-    """Errors with a person's, a seed's and an image's own difficulty."""
-    person = np.repeat(np.arange(PERSONS), IMAGES)
-    hard = rng.normal(0, 0.2, PERSONS)[person] + rng.normal(0, 0.4, len(person))
-    frames = []
-    for condition, mean in MEANS.items():
-        for seed in SEEDS:
-            spread = rng.normal(0, 0.01) + rng.normal(0, 0.3, len(person)) + rng.normal(0, 0.04, PERSONS)[person]
-            frames.append(
-                pd.DataFrame(
-                    {
-                        "person": [f"p{p:02d}" for p in person],
-                        "condition": condition,
-                        "seed": seed,
-                        "image": np.arange(len(person)),
-                        "error_deg": mean * np.exp(hard + spread - 0.15),
-                    }
-                )
-            )
-    return pd.concat(frames, ignore_index=True)
-
-
-def invented_losses(rng: np.random.Generator) -> pd.DataFrame:
-    records = []
-    for seed in SEEDS:
-        for step in range(0, 1000, 10):
-            wave = np.exp(-step / 300)
-            for metric, level in (
-                ("train/realism", 60 + 40 * wave),
-                ("train/self_regularization", 90 * (1 - wave) + 20),
-                ("train/discriminator", 55 + 20 * wave),
-                ("train/discriminator_accuracy", 0.6 + 0.3 * wave),
-            ):
-                records.append(("train-simgan", "", seed, step, metric, level * rng.normal(1, 0.05)))
-        for condition, mean in MEANS.items():
-            for epoch in range(20 + 3 * seed):
-                for metric, level in (("train/loss", 0.01), ("val/loss", 0.014)):
-                    value = mean * level * (0.3 + np.exp(-epoch / 5)) * rng.normal(1, 0.04)
-                    records.append(("train-gaze", condition, seed, 50 * epoch, metric, value))
-    return pd.DataFrame(records, columns=["stage", "condition", "seed", "step", "metric", "value"])
-
-
-def invented(standin: bool = True) -> dict:
-    rng = np.random.default_rng(7)
-    rows = invented_rows(rng)
-    metrics = summary.summarise(rows, tasks.GAZE, rng, data={"stand_in": standin}, resamples=400)
-    eyes = {name: rng.integers(0, 256, (16, 35, 55), np.uint8) for name in ("synthetic", "refined", "real")}
-    return {
-        "metrics": metrics,
-        "rows": {"gaze": rows},
-        "losses": {"gaze": invented_losses(rng)},
-        "samples": {"gaze": eyes},
-        "claims": verdicts.claims(metrics),
-        "findings": verdicts.contradictions(),
-        "data": {
-            "gaze": {
-                "label": "embedded stand-in",
-                "standin": standin,
-                "synthetic": "rendered eyes",
-                "real": "a rendered camera stand-in",
-                "counts": {"synthetic": 4000, "train": 2000, "test": 2000},
-                "digests": {"test": "ab" * 32},
-            }
-        },
-        "run": {
-            "preset": "embedded",
-            "seeds": SEEDS,
-            "device": "cpu",
-            "selection": "lambda by the label-free criterion <1>.",
-            "parameters": {"simgan": {"gaze": {"lam": 0.1, "steps": 1000}}},
-        },
-    }
+from tests.invented import MEANS, Page, invented
 
 
 @pytest.fixture(scope="module")
@@ -111,36 +33,6 @@ def out(given: dict, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
     report.build(folder, **given)
     return folder
-
-
-class Page(HTMLParser):
-    """What a reader's browser finds: attributes by tag, in order; fails on a tag that is not closed in its place."""
-
-    VOID = frozenset({"meta", "img", "br", "link", "input", "hr"})
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] != "style":
-            self.text += data
-
-    def values(self, attribute: str) -> list[str]:
-        return [attrs[attribute] or "" for _, attrs in self.found if attribute in attrs]
 
 
 @pytest.fixture(scope="module")
@@ -259,7 +151,7 @@ def height(line: Line2D, x: float) -> float:
 
 def test_curves_pass_through_the_metrics_and_the_paper_is_not_among_them(given: dict) -> None:
     ax = Figure().subplots()
-    figures.cumulative(ax, given["rows"]["gaze"], GAZE)
+    figures.cumulative(ax, given["rows"]["gaze"], GAZE, GAZE.panels[0])
     lines = {line.get_label(): line for line in ax.get_lines()}
     named = [label for label in lines if not str(label).startswith("_")]
     assert named == [look.label for look in GAZE.looks.values()]

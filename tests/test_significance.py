@@ -74,6 +74,7 @@ def test_tost_of_a_normal_estimate_by_table():
     assert significance.tost_normal(6.6, 0.5, 7.8, 2.0) == pytest.approx(0.0548, abs=5e-5)
     assert significance.tost_normal(9.0, 0.5, 7.8, 2.0) == pytest.approx(0.0548, abs=5e-5)
     assert significance.tost_normal(10.8, 0.5, 7.8, 2.0) > 0.95
+    assert [significance.tost_normal(0.0, 0.0, target, 0.1) for target in (0.05, 0.2)] == [0.0, 1.0]
 
 
 def test_smallest_effect_is_found_four_times_in_five():

@@ -6,15 +6,21 @@ import numpy as np
 import pytest
 
 from benchmarks import summary, verdicts
-from benchmarks.tasks import GAZE
+from benchmarks.tasks import GAZE, HAND
+from tests import hand_results
 from tests.gaze_results import DATA, gaze_results
 
-KEYS = {"id", "place", "quote", "says", "published", "ours", "test", "verdict"}
+KEYS = {"task", "id", "place", "quote", "says", "published", "ours", "test", "verdict"}
 
 
 @pytest.fixture(scope="module")
 def metrics():
     return summary.summarise(gaze_results(), GAZE, np.random.default_rng(0), DATA, 200)
+
+
+@pytest.fixture(scope="module")
+def hand():
+    return summary.summarise(hand_results.hand_results(), HAND, np.random.default_rng(0), hand_results.DATA, 400)
 
 
 def by_id(metrics):
@@ -77,3 +83,51 @@ def test_findings_are_computed_from_the_published_numbers():
     assert "a mean of at least 11.42" in found["table3_synthetic"]
     assert "0.148 one-sided, 0.297 two-sided" in found["visual_turing_test"]
     assert "569 times" in found["visual_turing_test"]
+
+
+def test_the_other_findings_are_computed_from_the_published_numbers():
+    found = {row["id"]: row for row in verdicts.contradictions()}
+    assert len(found) == len(verdicts.contradictions())
+    assert "at d = 5, within 0.04 points" in found["table4_distance"]["finding"]
+    assert "89 of 89 steps agree" in found["figure9_whole_pixels"]["finding"]
+    assert "17.5 of the 224-pixel crop" in found["figure9_whole_pixels"]["finding"]
+    assert "5 convolution and 2 max-pooling layers, and lists 1" in found["max_pooling"]["finding"]
+    assert found["hand_pretraining"]["finding"] == "500 in section 3.2 and 300 in Figure 16."
+    assert "gives 56x56" in found["heat_map_size"]["finding"]
+    fields = found["receptive_fields"]["finding"]
+    assert "19 pixels for R and 23 for D" in fields
+    assert "127 for R with all filters 7x7, or 47 with only the first, and 71 for D" in fields
+    improvements = found["improvements"]["finding"]
+    assert "relative 21% is from kNN (9.9)" in improvements and "it is 30.4%" in improvements
+    assert "8.8 points" in improvements and "of as many it is -2.1" in improvements
+
+
+def test_the_hands_comparisons_are_claims_with_table_4_beside_them(hand):
+    rows = by_id(hand)
+    assert len(rows) == len(verdicts.claims(hand))
+    assert all(set(row) == KEYS and row["task"] == "hand" for row in rows.values())
+    for name, found in hand["comparisons"]["hand"].items():
+        assert rows[name]["verdict"] == found["verdict"]
+    assert rows["refined_within_5px"]["published"] == "72.4 % against 69.7 %"
+    assert rows["refined_3x_beats_real_within_5px"]["published"] == "83.3 % against 74.5 %"
+    assert rows["real_beats_refined_within_5px"]["published"] == "74.5 % against 72.4 %"
+    assert rows["refined_3x_beats_real_within_5px"]["verdict"] == "contradicted"
+
+
+def test_table_4_is_judged_in_each_reading_and_on_the_papers_data_only(hand):
+    magnitudes = {name: row for name, row in by_id(hand).items() if name.endswith("_published")}
+    assert len(magnitudes) == 15
+    assert {row["verdict"] for row in magnitudes.values()} == {"not run on this data"}
+    ours = copy.deepcopy(hand)
+    ours["data"]["hand"]["stand_in"] = False
+    ours["hand"]["refined_3x"]["within_5px"] |= {"value": 0.83, "low": 0.82, "high": 0.84}
+    ours["hand"]["refined_3x"]["within_5px_heatmap"] |= {"value": 0.96, "low": 0.95, "high": 0.97}
+    rows = by_id(ours)
+    assert rows["refined_3x_within_5px_published"]["verdict"] == "reproduced"  # z = (2 - 0.3) / 0.51
+    assert "TOST within 2 points" in rows["refined_3x_within_5px_published"]["test"]
+    assert rows["refined_3x_within_5px_heatmap_published"]["verdict"] == "contradicted"
+
+
+def test_both_tasks_are_told_in_turn(metrics, hand):
+    rows = verdicts.claims(summary.merge(metrics, hand))
+    assert rows == [*verdicts.claims(metrics), *verdicts.claims(hand)]

@@ -1,8 +1,8 @@
-"""What section 3.1's numbers prove: the gap closed, persons, differences, and the paper against itself."""
+"""What section 3's numbers prove: the gap closed, persons, joints, differences, and the paper against itself."""
 
 import pandas as pd
 
-from benchmarks import paper
+from benchmarks import paper, tasks
 from benchmarks.report import figures, results
 from benchmarks.report.figures import draw
 from benchmarks.report.results import difference_label, is_fraction
@@ -30,7 +30,7 @@ def gap(view: View, comparisons: Table) -> Section:
         id=f"{view.task.name}-gap",
         short="Domain gap",
         title="The share of the domain gap that refining closes",
-        lead="0 % is the error of an estimator trained on synthetic images, 100 % that of one trained on "
+        lead=f"0 % is the {view.scored} of an estimator trained on synthetic images, 100 % that of one trained on "
         f"labelled {labelled} images: of all numbers here, this one may be compared between data sets.",
         plots=plots,
         note=" ".join(f"{difference_label(view, r)}: no share, as {r['share_reason']}." for r in missing),
@@ -39,22 +39,65 @@ def gap(view: View, comparisons: Table) -> Section:
 
 def persons(view: View, rows: pd.DataFrame) -> Section:
     """How unlike the test persons are: why images of one person cannot count as independent."""
-    errors = rows.pivot_table(index=view.task.cluster, columns="condition", values=view.task.error, aggfunc="mean")
+    errors = _by_group(view, rows, list(rows["person"]))
+    plots = [
+        Plot(
+            f"{view.task.name}_persons",
+            draw(figures.persons, errors, view),
+            "Mean error of every test person under every condition.",
+            "A line that falls from synthetic to refined is a person whom refining helped.",
+        )
+    ]
+    kinds = f"{len(errors)} test persons" if len(errors) > 1 else "a single test person"
+    if view.task.cluster != "person":
+        parts = _by_group(view, rows, list(tasks.blocks(rows)))
+        kinds += f" or, in the second picture, of {len(parts)} {view.resampled}"
+        plots.append(
+            Plot(
+                f"{view.task.name}_{view.task.cluster}s",
+                draw(figures.persons, parts, view),
+                f"Mean error of each of the {view.resampled} under every condition.",
+                "The same for blocks of frames (person/sequence/part), which the bootstrap resamples.",
+            )
+        )
     return Section(
         id=f"{view.task.name}-persons",
         short="Persons",
         title="Person by person",
-        lead=f"Each grey line is one of {len(errors)} test persons (mean over images and seeds); their spread "
-        "within a column is why images of one person do not count as independent.",
+        lead=f"Each grey line is one of {kinds} (mean over images and seeds); their spread "
+        f"within a column is why {view.alike} do not count as independent.",
+        plots=plots,
+    )
+
+
+def joints(view: View, rows: pd.DataFrame) -> Section:
+    """Which joints are hard, and which of them refining helps."""
+    measured = rows.pivot_table(index="condition", values=list(view.errors), aggfunc="mean")
+    joints = {results.joint_label(column): measured[column] for column in view.errors}
+    errors = pd.DataFrame(joints).transpose()
+    return Section(
+        id=f"{view.task.name}-joints",
+        short="Joints",
+        title="Joint by joint",
+        lead="Each row is one of NYU's evaluation joints, with its mean error under each condition.",
         plots=(
             Plot(
-                f"{view.task.name}_persons",
-                draw(figures.persons, errors, view),
-                "Mean error of every test person under every condition.",
-                "A line that falls from synthetic to refined is a person whom refining helped.",
+                f"{view.task.name}_joints",
+                draw(figures.joints, errors, view, size=(5.2, 5.4)),
+                "Mean error of every joint under every condition.",
+                "mean error over images and seeds; hollow are the conditions of fewer images. Left is better.",
             ),
         ),
+        table=results.joints(view, rows),
     )
+
+
+def _by_group(view: View, rows: pd.DataFrame, group: list[str]) -> pd.DataFrame:
+    """Mean errors over images, things counted and seeds: one row a group, one column a condition."""
+    means = pd.DataFrame(
+        {"group": group, "condition": rows["condition"], "error": rows[list(view.errors)].mean(axis=1)}
+    )
+    return means.pivot_table(index="group", columns="condition", values="error", aggfunc="mean")
 
 
 def significance(view: View, comparisons: Table) -> Section:
@@ -86,11 +129,11 @@ def significance(view: View, comparisons: Table) -> Section:
         lead="An interval that crosses 0 shows no difference; the table has the tests and what they can see.",
         plots=plots,
         table=comparisons,
-        note="Interval and p: paired bootstrap over seeds and persons. Holm: corrected for the whole "
+        note=f"Interval and p: paired bootstrap over seeds and {view.resampled}. Holm: corrected for the whole "
         "declared family. Smallest visible: the true difference that a run like this finds four times in "
-        "five. Binomial (which condition has the lower error, image by image) and McNemar (which has the "
-        "hit) are exact, and are what the paper's practice asks for; but they take images of one person, "
-        "and seeds, for independent, so that their p is too small.",
+        f"five. Binomial (which condition has the lower error, one by one over the {view.counted}) and McNemar (which "
+        "has the hit) are exact, and are what the paper's practice asks for; but they take "
+        f"{view.alike}, and seeds, for independent, so that their p is too small.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Figures 5 and 7 of the paper, and what it leaves undrawn: losses, the domain gap, persons, differences."""
+"""Figures 5, 7, 8 and 9, and what the paper leaves undrawn: losses, gap, persons, joints, differences."""
 
 import io
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ import pandas as pd
 from benchmarks import curves
 from benchmarks.errors import UserError
 from benchmarks.paper import Curve
-from benchmarks.report.view import Look, View
+from benchmarks.report.view import Look, Panel, View
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,10 +72,10 @@ def draw(paint: Callable[..., None], *args: Any, size: tuple[float, float] = (5.
 
 
 def pairs(ax: "Axes", synthetic: np.ndarray, refined: np.ndarray, real: np.ndarray, real_name: str) -> None:
-    """Figure 5: synthetic above refined, and unpaired real images below; each (N, H, W) uint8."""
+    """Figures 5 and 8: synthetic above refined, unpaired real images below; (N, H, W) or (N, H, W, 3), uint8."""
     columns = min(len(synthetic), PAIRS)
-    height, width = synthetic.shape[1:]
-    sheet = np.full((3 * (height + 2) - 2, columns * (width + 2) - 2), 255, np.uint8)
+    height, width = synthetic.shape[1:3]
+    sheet = np.full((3 * (height + 2) - 2, columns * (width + 2) - 2, *synthetic.shape[3:]), 255, np.uint8)
     for row, images in enumerate((synthetic, refined, real)):
         for column, image in enumerate(images[:columns]):
             top, left = row * (height + 2), column * (width + 2)
@@ -88,15 +88,15 @@ def pairs(ax: "Axes", synthetic: np.ndarray, refined: np.ndarray, real: np.ndarr
     ax.spines[:].set_visible(False)
 
 
-def cumulative(ax: "Axes", rows: pd.DataFrame, view: View) -> None:
-    """Figure 7 from one row a test image: the mean over seeds, in a band from the worst seed to the best."""
+def cumulative(ax: "Axes", rows: pd.DataFrame, view: View, panel: Panel) -> None:
+    """Figure 7 or 9 from one row a test image: the mean over seeds, in a band from the worst seed to the best."""
     by_condition = dict(list(rows.groupby("condition")))
     for name, look in view.looks.items():
         ours = by_condition[name]
-        seeds = curves.band(curves.per_seed(ours, view.task.error, view.grid))
+        seeds = curves.band(curves.per_seed(ours, view.errors, panel.scale * view.grid))
         ax.fill_between(view.grid, seeds.low, seeds.high, color=look.color, alpha=0.15, lw=0)
         ax.plot(view.grid, seeds.mean, color=look.color, ls=_dash(look), lw=1.6, label=look.label)
-    _cumulative_axes(ax, view)
+    _cumulative_axes(ax, view, panel.unit_name)
 
 
 def published(ax: "Axes", lines: Mapping[str, Curve], view: View) -> None:
@@ -104,13 +104,13 @@ def published(ax: "Axes", lines: Mapping[str, Curve], view: View) -> None:
     for name, line in lines.items():
         look = view.looks[name]
         ax.plot(line.x, line.y / 100, color=look.color, ls=_dash(look), lw=1.6, label=look.label)
-    _cumulative_axes(ax, view)
+    _cumulative_axes(ax, view, next(iter(lines.values())).x_unit)
 
 
 def printed_distance(ax: "Axes", lines: Mapping[str, Curve], printed: Mapping[str, float], view: View) -> None:
     """The published curves, with the table's values (%) at the distance printed and at the distance drawn."""
     published(ax, lines, view)
-    for d, word in zip(view.hits, ("the table says", "the figure says"), strict=True):
+    for d, word in zip(view.marks, ("the table says", "the figure says"), strict=True):
         ax.annotate(
             f"{word}\n{d:g}{view.unit}",
             (d, 1),
@@ -181,7 +181,7 @@ def persons(ax: "Axes", errors: pd.DataFrame, view: View) -> None:
     for x, name in zip(positions, names, strict=True):
         ax.plot([x] * len(errors), errors[name], "o", ms=6, color=view.looks[name].color, zorder=2)
     ends = pd.Series(errors[names[0]]).sort_values()
-    for person, error in [*ends.head(1).items(), *ends.tail(1).items()]:
+    for person, error in ends.iloc[[0, -1][: len(ends)]].items():
         ax.annotate(
             str(person),
             (0, float(error)),
@@ -210,11 +210,26 @@ def differences(ax: "Axes", shown: pd.DataFrame, xlabel: str) -> None:
     ax.set_xlabel(xlabel)
 
 
-def _cumulative_axes(ax: "Axes", view: View) -> None:
-    for d in view.hits:
+def joints(ax: "Axes", errors: pd.DataFrame, view: View) -> None:
+    """Each joint's mean error under each condition: one row a joint, one column a condition."""
+    positions = np.arange(len(errors))
+    for name, look in view.looks.items():
+        face = "white" if look.dashes else look.color
+        ax.plot(errors[name], positions, "o", ms=6, mec=look.color, mfc=face, mew=1.4, label=look.label)
+    ax.hlines(positions, errors.min(axis=1), errors.max(axis=1), color="#c4c4c4", lw=1, zorder=1)
+    ax.set_yticks(positions, [str(joint) for joint in errors.index])
+    ax.set_ylim(len(errors) - 0.5, -0.5)
+    ax.set_xlim(left=0)
+    ax.set_xlabel(f"mean error ({view.unit_name})")
+    ax.grid(axis="y", visible=False)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.4, -0.12), ncols=2)
+
+
+def _cumulative_axes(ax: "Axes", view: View, unit_name: str) -> None:
+    for d in view.marks:
         ax.axvline(d, color=GREY, lw=0.9, ls=":", zorder=0)
     ax.set(xlim=(view.grid[0], view.grid[-1]), ylim=(0, 1))
-    ax.set(xlabel=f"d ({view.unit_name})", ylabel="test images with error ≤ d")
+    ax.set(xlabel=f"d ({unit_name})", ylabel=f"{view.counted} with error ≤ d")
     ax.legend(loc="lower right", handlelength=2.6)
     _percent_axis(ax.yaxis)
 
@@ -224,7 +239,7 @@ def _dash(look: Look) -> Any:
 
 
 def _narrow(label: str) -> str:
-    return label.replace(", ", ",\n").replace(" 4×", "\n4×").replace("stand-in ", "stand-in\n")
+    return label.replace(", ", ",\n").replace(" 4×", "\n4×").replace(" 3×", "\n3×").replace("stand-in ", "stand-in\n")
 
 
 def _percent_axis(axis: Any) -> None:

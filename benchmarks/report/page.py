@@ -1,5 +1,6 @@
 """The report on section 3: one page that opens anywhere, with its tables and figures as files beside it."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ import pandas as pd
 from benchmarks.errors import UserError
 from benchmarks.report import evidence, results, sections, training
 from benchmarks.report.sections import Section
-from benchmarks.report.tables import Table
+from benchmarks.report.tables import Record, Table
 from benchmarks.report.view import GAZE, VIEWS, View
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -18,14 +19,12 @@ SYMBOLS = {"reproduced": "✓", "contradicted": "✗", "inconclusive": "≈", re
 
 GLOSSARY = {
     "refined": "A synthetic image that has passed the refiner R; it keeps the label it was rendered with.",
-    "4×": "Trained on the whole synthetic set; without it, on a quarter (Table 2's rows).",
-    "error": "Angle between the true and the estimated direction of gaze, in degrees, for one test image.",
-    "mean, median error": "Of the test images' errors, for each seed; then the mean over seeds.",
-    "within d": "Share of test images whose error is at most d; an error of exactly d counts.",
+    "within d": "Share of test images, or of their joints, whose error is at most d; an error of exactly d counts.",
     "seed": "One whole repetition: refiner, discriminator and estimator all trained anew.",
-    "95 % interval": "From a bootstrap over seeds, persons and images: it covers other seeds and other "
-    "persons like these, not other data sets.",
-    "share of the gap closed": "(refined − synthetic) / (supervised − synthetic), of the mean errors.",
+    "95 % interval": "From a bootstrap over seeds, persons or blocks of frames, and images: it covers other seeds "
+    "and other persons or frames like these, not other data sets.",
+    "share of the gap closed": "(refined − synthetic) / (supervised − synthetic), of mean errors or of shares within "
+    "d.",
     "supervised": "Trained on labelled images of the test's own kind: the bound that labels would give.",
     "p, Holm": "p corrected for making several comparisons, all declared before the run.",
     "smallest visible": "The true difference that a run of this size finds four times in five.",
@@ -38,12 +37,14 @@ GLOSSARY = {
 
 @dataclass(frozen=True)
 class Chapter:
-    """A heading of the page; `findings` (title, finding) are listed under it, before its sections."""
+    """A heading of the page, `short` in its contents; `warning` and `findings` (title, finding) come first."""
 
     id: str
+    short: str
     title: str
     sections: Sequence[Section]
     findings: Sequence[Mapping[str, Any]] = ()
+    warning: str = ""
 
 
 def build(
@@ -60,9 +61,10 @@ def build(
 ) -> None:
     """Write `out`/index.html, tables/ and figures/; the same input gives the same bytes.
 
-    metrics is the dict of metrics.json. By task: rows (one a test image: person, condition, seed, image,
-    error), losses (one a value: stage, condition, seed, step, metric, value), samples (synthetic, refined
-    (K, H, W) and real (M, H, W), uint8), data (label, standin, synthetic, real; what else it has is listed).
+    metrics is the dict of metrics.json. By task: rows (one a test image: the task's identity, condition, seed, image,
+    errors), losses (one a value: stage, condition, seed, step, metric, value), samples (synthetic, refined
+    (K, H, W) and real (M, H, W): uint8 eyes, uint16 depth in mm), data (label, standin, synthetic, real, for hands
+    masked; what else it has is listed).
     claims and findings are those of `benchmarks.verdicts`. run: preset, seeds, device, parameters, and
     selection, which tells how lambda and the steps were chosen. Raises UserError where `out` cannot be written.
     """
@@ -72,11 +74,19 @@ def build(
         raise UserError(f"{out}: cannot write the report ({error.strerror})") from error
     views = {name: view.named(standin=data[name]["standin"]) for name, view in VIEWS.items() if name in rows}
     chapters = [
-        Chapter(name, view.title, _told(view, metrics, rows[name], losses[name], samples[name], data[name]))
+        Chapter(
+            name,
+            name.capitalize(),
+            view.title,
+            _told(view, metrics, rows[name], losses[name], samples[name], data[name]),
+            warning=view.warning(data[name]),
+        )
         for name, view in views.items()
     ]
     chapters.append(
-        Chapter("paper", "The paper's numbers against one another", [evidence.printed_distance(GAZE)], findings)
+        Chapter(
+            "paper", "Paper", "The paper's numbers against one another", [evidence.printed_distance(GAZE)], findings
+        )
     )
     claimed = results.claims(claims)
     told = [section for chapter in chapters for section in chapter.sections]
@@ -98,14 +108,16 @@ def _told(
     data: Mapping[str, Any],
 ) -> list[Section]:
     compared = results.comparisons(view, metrics["comparisons"][view.task.name])
+    joints = [evidence.joints(view, rows)] if len(view.errors) > 1 else []
     return [
         sections.pairs(view, sample, "stand-in real" if data["standin"] else "real"),
         sections.cumulative(view, rows),
-        sections.estimates(view, metrics[view.task.name]),
+        sections.estimates(view, metrics[view.task.name], metrics["data"][view.task.name].get("unmeasured", {})),
         evidence.gap(view, compared),
         training.refiner(view, losses),
         training.estimator(view, losses),
         evidence.persons(view, rows),
+        *joints,
         evidence.significance(view, compared),
     ]
 
@@ -130,14 +142,14 @@ def _render(
     verdicts = [record["verdict"] for record in claims.records]
     return environment.get_template("report.html.j2").render(
         css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # raw text in HTML: not to be escaped
-        banners=[_banner(data[name]) for name in views if data[name]["standin"]],
+        banner=_banner([data[name] for name in views if data[name]["standin"]]),
         facts={
-            "Data": "; ".join(data[name]["label"] for name in views),
+            "Data": "; ".join(dict.fromkeys(data[name]["label"] for name in views)),
             "Preset": run["preset"],
             "Seeds": ", ".join(str(seed) for seed in run["seeds"]),
             "Device": run["device"],
         },
-        judged=[record for record in claims.records if record["verdict"] != results.NOT_RUN],
+        judged={view.title: _judged(claims, name) for name, view in views.items()},
         not_run=[record for record in claims.records if record["verdict"] == results.NOT_RUN],
         score={verdict: verdicts.count(verdict) for verdict in SYMBOLS if verdict in verdicts},
         symbols=SYMBOLS,
@@ -147,14 +159,24 @@ def _render(
             "Parameters": _flat(run["parameters"]),
             **{f"Data: {view.title.lower()}": _flat(data[name]) for name, view in views.items()},
         },
-        glossary=GLOSSARY,
+        glossary=dict(itertools.chain(*(view.glossary.items() for view in views.values()), GLOSSARY.items())),
     )
 
 
-def _banner(data: Mapping[str, Any]) -> str:
+def _judged(claims: Table, task: str) -> list[Record]:
+    return [record for record in claims.records if record["verdict"] != results.NOT_RUN and record["task"] == task]
+
+
+def _banner(standins: Sequence[Mapping[str, Any]]) -> str:
+    """What is said once of all tasks that ran on a stand-in; empty where none did."""
+    if not standins:
+        return ""
+    label = " and ".join(dict.fromkeys(data["label"] for data in standins))
+    roles = "; ".join(
+        f"{data['synthetic']} in the simulator's role, and {data['real']} in that of real images" for data in standins
+    )
     return (
-        f"{data['label'][:1].upper()}{data['label'][1:]}: {data['synthetic']} in the simulator's role, and "
-        f"{data['real']} in that of real images. This is not the paper's data: compare directions, significance "
+        f"{label[:1].upper()}{label[1:]}: {roles}. This is not the paper's data: compare directions, significance "
         "and the share of the gap closed, and no number of ours with one of the paper's."
     )
 

@@ -1,50 +1,48 @@
-"""The tables of section 3.1 as records: Table 2 with intervals, the declared comparisons, the claims."""
+"""The tables of section 3 as records: Tables 2 and 4 with intervals, comparisons, joints, the claims."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
+
 from benchmarks import paper
+from benchmarks.curves import within
 from benchmarks.report.tables import MISSING, Column, Record, Table, interval, number, p_value, percent, signed
-from benchmarks.report.view import View
+from benchmarks.report.view import Published, View
 
 NOT_RUN = "not run on this data"
 OPTIMISTIC = "Optimistic: treats images as independent"
 
 
 def estimates(view: View, measured: Mapping[str, Any]) -> Table:
-    """Table 2's rows: this run's metrics with 95 % intervals, and apart from them what the paper has.
+    """Table 2's or 4's rows: this run's metrics with 95 % intervals, and apart from them what the paper has.
 
     `measured` is metrics.json's {condition: {metric: {value, low, high, seeds}}}.
     """
     name = view.task.name
-    readings = {reading.condition: reading for reading in paper.table2_on_figure7()}
+    theirs = view.published()
     records = []
     for condition, look in view.looks.items():
         record: dict[str, Any] = {"condition": condition, "label": look.label}
         for metric in view.metrics:
             found = measured[condition][metric]
             record |= {metric: found["value"], f"{metric}_low": found["low"], f"{metric}_high": found["high"]}
-        reading = readings.get(condition)
-        record |= {
-            "published_within_7deg": reading and reading.percent_at_7deg / 100,
-            "published_within_13deg": reading and reading.percent_at_13deg / 100,
-            "published_table2": reading and reading.printed_percent / 100,
-        }
-        records.append(record)
+        records.append(record | {column.key: column.fractions.get(condition) for column in theirs})
     ours = "This run, 95 % interval"
-    theirs = "The paper, on other data"
     return Table(
-        name=f"{name}_table2",
+        name=f"{name}_{view.table.lower().replace(' ', '')}",
         caption=f"{view.table}: this run, and apart from it the paper, which was measured on other images.",
         records=records,
         columns=[
             Column("Trained on", lambda r: r["label"], numeric=False),
             *(_estimate(view, metric, head, ours) for metric, head in view.metrics.items()),
-            Column("Figure 7 at 7°", lambda r: percent(r["published_within_7deg"]), group=theirs, apart=True),
-            Column("Figure 7 at 13°", lambda r: percent(r["published_within_13deg"]), group=theirs, apart=True),
-            Column("Table 2, “d = 7”", lambda r: percent(r["published_table2"]), group=theirs, apart=True),
+            *(_published(column) for column in theirs),
         ],
     )
+
+
+def _published(column: Published) -> Column:
+    return Column(column.head, lambda r: percent(r[column.key]), group="The paper, on other data", apart=True)
 
 
 def _estimate(view: View, metric: str, head: str, group: str) -> Column:
@@ -52,10 +50,13 @@ def _estimate(view: View, metric: str, head: str, group: str) -> Column:
     scale = 100 if fraction else 1
 
     def cell(record: Record) -> str:
-        return percent(record[metric]) if fraction else number(record[metric], view.unit, 2)
+        return percent(record[metric]) if fraction else number(record[metric], view.unit_of(metric), 2)
 
     def minor(record: Record) -> str:
-        return interval(record[f"{metric}_low"], record[f"{metric}_high"], scale, 1 if fraction else 2)
+        low, high = record[f"{metric}_low"], record[f"{metric}_high"]
+        if fraction:  # intervals widened for few seeds can leave what is possible
+            low, high = max(low, 0.0), min(high, 1.0)
+        return interval(low, high, scale, 1 if fraction else 2)
 
     return Column(head, cell, minor, group=group)
 
@@ -78,7 +79,7 @@ def comparisons(view: View, found: Mapping[str, Any]) -> Table:
                 "share_reason": share.get("reason"),
             }
         )
-    holds = "Over seeds and persons"
+    holds = f"Over seeds and {view.resampled}"
 
     def shown(record: Record, key: str) -> str:
         return signed(record[key] * _scale(view, record), _unit(view, record), _digits(view, record))
@@ -127,6 +128,46 @@ def claims(found: Sequence[Record]) -> Table:
     )
 
 
+def joints(view: View, rows: pd.DataFrame) -> Table:
+    """Each joint's share within the first mark and its mean error, over images and seeds, by condition."""
+    d = view.marks[0]
+    errors = {
+        condition: dict(zip(view.errors, of_one[list(view.errors)].to_numpy().T, strict=True))
+        for condition, of_one in rows.groupby("condition")
+    }
+    records = []
+    for column in view.errors:
+        record: dict[str, Any] = {"joint": joint_label(column)}
+        for condition in view.looks:
+            record |= {
+                f"{condition}_mean_error": float(errors[condition][column].mean()),
+                f"{condition}_within": within(errors[condition][column], d),
+            }
+        records.append(record)
+
+    def cells(condition: str, label: str) -> Column:
+        return Column(
+            label,
+            lambda r: percent(r[f"{condition}_within"]),
+            lambda r: number(r[f"{condition}_mean_error"], view.unit, 2),
+        )
+
+    return Table(
+        name=f"{view.task.name}_joints",
+        caption=f"Joint by joint: share within {d:g}{view.unit}, and the mean error, over images and seeds.",
+        records=records,
+        columns=[
+            Column("Joint", lambda r: r["joint"], numeric=False),
+            *(cells(condition, look.label) for condition, look in view.looks.items()),
+        ],
+    )
+
+
+def joint_label(column: str) -> str:
+    """`thumb_tip_px` -> `thumb tip`."""
+    return column.rsplit("_", 1)[0].replace("_", " ")
+
+
 def readings(view: View) -> Table:
     """Where Figure 7's own curves take Table 2's values."""
     records = [
@@ -168,7 +209,7 @@ def _scale(view: View, record: Record) -> int:
 
 
 def _unit(view: View, record: Record) -> str:
-    return " pt" if is_fraction(view, record) else view.unit
+    return " pt" if is_fraction(view, record) else view.unit_of(record["metric"])
 
 
 def _digits(view: View, record: Record) -> int:

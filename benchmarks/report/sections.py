@@ -1,4 +1,4 @@
-"""Section 3.1 in pictures: Figure 5, Figure 7 and Table 2, ours beside the paper's."""
+"""Section 3 in pictures: Figures 5, 7, 8 and 9, Tables 2 and 4, ours beside the paper's."""
 
 import base64
 import io
@@ -12,8 +12,8 @@ import pandas as pd
 from benchmarks import paper
 from benchmarks.report import figures, results
 from benchmarks.report.figures import Drawing, draw
-from benchmarks.report.tables import Table
-from benchmarks.report.view import View
+from benchmarks.report.tables import Table, percent
+from benchmarks.report.view import VIEWS, View
 
 TILES = 12
 
@@ -61,9 +61,10 @@ class Section:
 
 
 def pairs(view: View, sample: Mapping[str, np.ndarray], real: str) -> Section:
-    """Figure 5. `sample`: synthetic, refined (K, H, W) and real (M, H, W), uint8; `real` names the latter."""
-    synthetic, refined, others = (sample[name][:TILES] for name in ("synthetic", "refined", "real"))
-    height, width = synthetic.shape[1:]
+    """Figure 5 or 8. `sample`: synthetic, refined (K, H, W) and real (M, H, W); `real` names the latter."""
+    chosen = (sample[name][:TILES] for name in ("synthetic", "refined", "real"))
+    synthetic, refined, others = (view.pictures(images) for images in chosen)
+    height, width = synthetic.shape[1:3]
     pictures = Half(
         "Synthetic above, refined below.",
         ("synthetic", "the same, refined"),
@@ -91,28 +92,32 @@ def pairs(view: View, sample: Mapping[str, np.ndarray], real: str) -> Section:
 
 
 def cumulative(view: View, rows: pd.DataFrame) -> Section:
-    """Figure 7, ours and the paper's, side by side and never on one axes."""
-    marks = " and ".join(f"{d:g}{view.unit}" for d in view.hits)
+    """Figure 7 or 9, ours and the paper's, side by side and never on one axes."""
+    marks = " and ".join(f"{d:g}{view.unit}" for d in view.marks)
+    marked = f"the dotted lines mark {marks}" if len(view.marks) > 1 else f"the dotted line marks {marks}"
     return Section(
         id=f"{view.task.name}-curves",
         short="Curves",
-        title="How many test images come within a given error",
-        lead="At each distance d, the share of test images whose error is at most d: higher is better, and "
-        f"the dotted lines mark {marks}.",
+        title=f"How many {view.counted} come within a given error",
+        lead=f"At each distance d, the share of {view.counted} whose error is at most d: higher is better, and "
+        f"{marked}.",
         plots=(
-            Plot(
-                f"{view.task.name}_curves",
-                draw(figures.cumulative, rows, view),
-                f"Cumulative error of this run, a line a condition with a band over seeds; marks at {marks}.",
-                "mean over seeds, in a band from the worst seed to the best.",
-                title="This run:",
+            *(
+                Plot(
+                    f"{view.task.name}_curves{panel.suffix}",
+                    draw(figures.cumulative, rows, view, panel),
+                    f"Cumulative error of this run, a line a condition with a band over seeds; marks at {marks}.",
+                    "mean over seeds, in a band from the worst seed to the best.",
+                    title=panel.title,
+                )
+                for panel in view.panels
             ),
             Plot(
                 f"{view.task.name}_curves_published",
-                draw(figures.published, published(view), view),
+                draw(figures.published, published(view), VIEWS[view.task.name]),  # their real images are real
                 f"Cumulative error as published in {view.figure}, a line a condition; marks at {marks}.",
                 f"{view.figure}, recovered from its vector drawing. It was measured on other images: "
-                "compare the order of the lines and not their heights. It has no supervised line.",
+                f"compare the order of the lines and not their heights. {view.figure_note}",
                 title="The paper:",
                 published=True,
             ),
@@ -120,17 +125,18 @@ def cumulative(view: View, rows: pd.DataFrame) -> Section:
     )
 
 
-def estimates(view: View, measured: Mapping[str, Any]) -> Section:
-    """Table 2."""
+def estimates(view: View, measured: Mapping[str, Any], unmeasured: Mapping[str, float]) -> Section:
+    """Table 2 or 4. `unmeasured`: condition -> share of its errors in space that have no depth."""
+    left_out = max(unmeasured.values(), default=0.0)
+    missing = f" Errors in space leave out joints without depth, at most {percent(left_out)} of a row's."
     return Section(
         id=f"{view.task.name}-table",
         short=view.table,
-        title=f"{view.table}, at both of its distances",
-        lead="Each number is the mean over seeds, above an interval that covers other seeds and persons.",
+        title=view.table_title,
+        lead=f"Each number is the mean over seeds, above an interval that covers other seeds and {view.resampled}.",
         table=results.estimates(view, measured),
         note="The shaded columns are the paper's, measured on other images: they show which way the rows "
-        "should go, and not what our numbers should be. The last one is what the paper prints for “d = 7”; its own "
-        "curves take those values at 13°.",
+        f"should go, and not what our numbers should be. {view.table_note}{missing if unmeasured else ''}",
     )
 
 

@@ -33,8 +33,7 @@ def run(params: Params) -> None:
                 network = load_weights(Path("models/gaze") / f"{condition}-{seed}.safetensors", GazeCNN, device)
                 batches = (to_network(test.images[i : i + BATCH], device) for i in range(0, len(test), BATCH))
                 errors = angular_error_deg(estimate(network, batches), truth).numpy()
-                rows = {"condition": condition, "seed": seed, "image": range(len(test)), GAZE.error: errors}
-                tables.append(test.labels[[GAZE.cluster]].assign(**rows))
+                tables.append(GAZE.rows(test.labels, condition, seed, errors))
                 _record(beside / f"{condition}-{seed}", condition, seed, test, errors)
     with whole(Path("results") / f"{TASK}.parquet") as results:
         pd.concat(tables, ignore_index=True).to_parquet(results, index=False)
@@ -56,4 +55,4 @@ def _record(folder: Path, condition: str, seed: int, test: Store, errors: np.nda
         inputs={"test": (test.digest, len(test))},
         live=False,
     ) as run:
-        run.final({f"test/{name}": float(metric.statistic(errors, once)[0]) for name, metric in GAZE.metrics.items()})
+        run.final({f"test/{name}": float(metric(errors, once)[0]) for name, metric in GAZE.metrics.items()})

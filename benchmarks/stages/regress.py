@@ -12,21 +12,32 @@ TABLE = Path("reports/regression.md")
 ACCEPTED = Path(__file__).parents[1] / "accepted"
 
 
-def run(params: Params, accept: str, markdown: Path | None) -> bool:
-    """Print and write the gate's table; True where a metric regressed. With `accept`, its note, accept instead."""
+def run(params: Params, accept: str, markdown: Path | None, check: bool) -> bool:
+    """Print and write the gate's table; True where a metric regressed. `accept`, a note, accepts the metrics first.
+
+    Raises UserError where the preset has no accepted values, or other data than theirs, and `check` asks for a verdict.
+    """
     metrics = summary.read(METRICS)
     path = ACCEPTED / f"{params.preset}.json"
     if accept:
         regression.accept(metrics, path, accept)
         print(f"regress: accepted in {path}; commit it", flush=True)
-    if not path.exists():
-        raise UserError(f"{path}: no accepted values for preset {params.preset}; `regress --accept NOTE` makes them")
-    rows = regression.compare(metrics, summary.read(path))
-    print(regression.render_table(rows), flush=True)
-    table = f"### Regression gate, preset {params.preset}\n\n{regression.to_markdown(rows)}"
+    try:
+        if not path.exists():
+            raise UserError(
+                f"{path}: no accepted values for preset {params.preset}; `regress --accept NOTE` makes them"
+            )
+        rows = regression.compare(metrics, summary.read(path))
+    except UserError as error:
+        if check:
+            raise
+        rows, table = None, str(error)
+    else:
+        table = regression.to_markdown(rows)
+    print(table if rows is None else regression.render_table(rows), flush=True)
     with whole(TABLE) as beside:
-        beside.write_text(table)
+        beside.write_text(f"### Regression gate, preset {params.preset}\n\n{table}\n")
     if markdown:
         with markdown.open("a") as file:
-            file.write(table)
-    return regression.regressed(rows)
+            file.write(TABLE.read_text())
+    return rows is not None and regression.regressed(rows)

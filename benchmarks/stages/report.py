@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks import summary, verdicts
+from benchmarks import curves, summary, verdicts
 from benchmarks.config import Camera, EyeSource, Params, Simulator
 from benchmarks.datasets.store import Store, open_store
 from benchmarks.files import remove, whole
@@ -67,6 +67,8 @@ def run(params: Params) -> None:
             },
         )
         summary.write(metrics, beside / "metrics.json")
+        (beside / "plots").mkdir()
+        _curves(rows).to_csv(beside / "plots" / f"{task}.csv", index=False, float_format="%.6f")
         for made in sorted(beside.iterdir()):
             remove(REPORTS / made.name)
             made.rename(REPORTS / made.name)
@@ -89,6 +91,16 @@ def _described(params: Params, standin: bool, synthetic: Store, real: Store, tes
         "images": {"synthetic": len(synthetic), "real, unlabelled": len(real), "test": len(test)},
         "digests": {"synthetic": synthetic.digest, "real, unlabelled": real.digest, "test": test.digest},
     }
+
+
+def _curves(rows: pd.DataFrame) -> pd.DataFrame:
+    """Cumulative curves, mean over seeds, one column a condition: what `dvc plots diff` compares."""
+    degrees = np.arange(0, 25.5, 0.5)
+    shares = {
+        condition: curves.per_seed(rows.query("condition == @condition"), GAZE.errors, degrees).mean(axis=0)
+        for condition in GAZE.conditions
+    }
+    return pd.DataFrame({"degrees": degrees, **shares})
 
 
 def _events(task: str) -> tuple[pd.DataFrame, str]:

@@ -1,6 +1,7 @@
 """Stage train-simgan: Algorithm 1 on the synthetic and the unlabelled real store; writes the refiner's weights."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,11 +33,12 @@ def run(params: Params, task: str, seed: int) -> None:
     synthetic, real = open_store(stores / "synthetic", task), open_store(stores / "real", task)
     device = choose_device(params.compute)
     torch.manual_seed(derive(seed, f"train-simgan/{task}/weights"))
-    architecture = {
+    architecture: dict[str, Any] = {
         "channels": 1,
         "features": settings.features,
         "blocks": settings.blocks,
         "kernel": settings.kernel,
+        "padding": settings.padding,
     }
     refiner = place(Refiner(**architecture), device)
     height, width = synthetic.images.shape[1:]

@@ -124,6 +124,7 @@ def train(
                 saved = time.monotonic()
         progress.close()
         run.final({"train/steps": float(trainer.step)})
+    save()  # a full disk below loses no training
     save_outputs()
     with whole(Path("runs") / stage / name) as events:
         shutil.copytree(folder / "events", events)

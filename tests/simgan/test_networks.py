@@ -39,6 +39,14 @@ def test_refiner_has_the_papers_layers():
     assert refiner(50 * image).abs().max() <= 1
 
 
+def test_refined_images_have_no_rim():
+    """A constant image comes out constant: nothing tells the border from the middle, unlike with zeros."""
+    torch.manual_seed(0)
+    flat = torch.full((1, 1, 35, 55), 0.6)
+    assert Refiner()(flat).std() < 1e-6
+    assert Refiner(padding="zeros")(flat).std() > 1e-4
+
+
 def test_discriminator_has_the_papers_layers_and_a_local_map():
     network = Discriminator()
     convolutions = [(1, 96, 3), (96, 64, 3), (64, 32, 3), (32, 32, 1), (32, 2, 1)]

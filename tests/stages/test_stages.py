@@ -61,6 +61,23 @@ def test_same_parameters_same_bytes_and_another_seed_others(workspace: Path, tin
     assert Path("models/simgan/gaze-1.safetensors").read_bytes() != first
 
 
+DECIDES = {  # a key of simgan.gaze -> another value; log_every and sample_every decide nothing
+    "features": 5, "blocks": 2, "kernel": 5, "padding": "zeros", "discriminator": "global", "discriminator_width": 0.2,
+    "lam": 0.5, "psi": "derivatives", "optimizer": "sgd", "lr": 0.01, "batch": 6, "history": 2, "k_d": 2, "k_g": 3,
+    "refiner_pretraining": 4, "discriminator_pretraining": 3, "iterations": 8,
+}  # fmt: skip
+
+
+def test_every_parameter_of_the_method_decides_the_refiner(workspace: Path, tiny: Tiny):
+    train_simgan.run(tiny(), "gaze", 0)
+    seen = {REFINER.read_bytes()}
+    for key, value in DECIDES.items():
+        train_simgan.run(tiny({f"simgan.gaze.{key}": value}), "gaze", 0)
+        assert REFINER.read_bytes() not in seen, f"simgan.gaze.{key} changes nothing"
+        seen.add(REFINER.read_bytes())
+    assert set(DECIDES) | {"log_every", "sample_every"} == set(tiny().simgan.gaze.model_dump())
+
+
 def test_refined_store_keeps_labels_and_changes_images(workspace: Path, tiny: Tiny):
     train_simgan.run(tiny(), "gaze", 0)
     refine.run(tiny(), "gaze", 0)

@@ -1,0 +1,22 @@
+"""Section 3's claims, each beside this run's number and a verdict; and where the paper contradicts itself.
+
+A direction has a verdict on any data. A magnitude speaks of the paper's own data sets: on a stand-in it is not
+judged, and on the paper's data it is an equivalence test (TOST) with a stated margin.
+"""
+
+from typing import Any
+
+from benchmarks.verdicts import gaze, hand
+from benchmarks.verdicts.contradictions import contradictions
+from benchmarks.verdicts.rows import NOT_RUN, Row
+
+__all__ = ["NOT_RUN", "Row", "claims", "contradictions"]
+
+
+def claims(metrics: dict[str, Any]) -> list[Row]:
+    """The claims of the tasks in metrics.json's dict, each task's declared comparisons first.
+
+    Every row has the keys task, id, place, quote, says, published, ours, test and verdict: reproduced,
+    contradicted, inconclusive, or "not run on this data" with the reason in `test`.
+    """
+    return [row for task in (gaze, hand) if task.TASK.name in metrics for row in task.claims(metrics)]
