@@ -18,10 +18,11 @@ from benchmarks.tasks import GAZE
 REPORTS = Path("reports")
 PAIRS, REALS = 12, 12
 SELECTION = (
-    "No choice looked at labels of the test domain. lambda, the learning rates and the numbers of steps are the "
-    "paper's where it prints them; what it leaves open was set on label-free criteria only: the discriminator's "
-    "accuracy and loss on unlabelled images, and how far refined images move from the synthetic ones (README, "
-    "section How lambda and the steps were chosen). The gaze CNN stops on a held-out part of its own training images."
+    "No choice looked at labels of the test domain. Learning rates, K_d and K_g are the paper's where it prints them. "
+    "lambda was chosen by how near refined images come to unlabelled real ones (power spectrum, grey-level histogram, "
+    "mean and deviation images), steps by the time at hand, the gaze CNN's batch by its validation loss on held-out "
+    "synthetic images (README, How lambda and the steps were chosen). Every gaze CNN stops on a held-out part of its "
+    "own training images."
 )
 
 
