@@ -18,8 +18,9 @@ from benchmarks.tasks import GAZE
 REPORTS = Path("reports")
 PAIRS, REALS = 12, 12
 SELECTION = (
-    "Every choice was made by measures that use no label of the test domain; lambda, however, was chosen after a run at "
-    "another value had been evaluated on the test persons, where refined and synthetic were level. Learning rates, K_d and K_g are the paper's where it prints them. "
+    "Every choice was made by measures that use no label of the test domain; lambda, however, was chosen after a run "
+    "at another value had been evaluated on the test persons, where refined and synthetic were level. Learning "
+    "rates, K_d and K_g are the paper's where it prints them. "
     "lambda was chosen by how near refined images come to unlabelled real ones (power spectrum, grey-level histogram, "
     "mean and deviation images), steps by the time at hand, the gaze CNN's batch by its validation loss on held-out "
     "synthetic images (README, How lambda and the steps were chosen). Every gaze CNN stops on a held-out part of its "
