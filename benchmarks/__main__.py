@@ -17,7 +17,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
-Task = Annotated[Literal["gaze"], typer.Option(help="Which task.")]
+Task = Annotated[Literal["gaze", "hand"], typer.Option(help="Which task.")]
 Seed = Annotated[int, typer.Option(help="Base seed of the instance.")]
 Condition = Annotated[
     Literal["synthetic", "synthetic_4x", "refined", "refined_4x", "real"], typer.Option(help="Training data.")
@@ -51,6 +51,14 @@ def refine(task: Task, seed: Seed) -> None:
 
 
 @app.command()
+def measure(task: Task, seed: Seed) -> None:
+    """Stage: what refining did to the images: realism, artefacts, preserved ground truth."""
+    from benchmarks.stages import measure
+
+    measure.run(config.load(), task, seed)
+
+
+@app.command()
 def train_gaze(condition: Condition, seed: Seed) -> None:
     """Stage: train the gaze CNN on one condition."""
     from benchmarks.stages import train_gaze
@@ -59,19 +67,47 @@ def train_gaze(condition: Condition, seed: Seed) -> None:
 
 
 @app.command()
+def train_hand(
+    condition: Annotated[
+        Literal["synthetic", "refined", "real", "synthetic_3x", "refined_3x"], typer.Option(help="Training data.")
+    ],
+    seed: Seed,
+) -> None:
+    """Stage: train the stacked hourglass on one condition."""
+    from benchmarks.stages import train_hand
+
+    train_hand.run(config.load(), condition, seed)
+
+
+@app.command()
 def evaluate(task: Task) -> None:
     """Stage: every estimator on the test store, a row an image."""
     from benchmarks.stages import evaluate
 
-    evaluate.run(config.load())
+    evaluate.run(config.load(), task)
 
 
 @app.command()
-def report() -> None:
-    """Stage: metrics.json, tables, figures and the page, under reports/."""
+def score_nyu(
+    predictions: Annotated[Path, typer.Argument(help="A line a frame: 14 joints x (u px, v px, depth mm).")],
+    truth: Annotated[Path, typer.Option(help="The ground truth, in the same format.")],
+) -> None:
+    """Score any prediction file on NYU's test frames as Figure 9 and the literature do."""
+    from benchmarks import nyu
+
+    print(nyu.score(predictions, truth))
+
+
+@app.command()
+def report(
+    task: Annotated[Literal["gaze", "hand"] | None, typer.Option(help="Only this task.")] = None,
+    out: Annotated[Path, typer.Option(help="Where to.")] = Path("reports"),
+    pictures: Annotated[bool, typer.Option(help="With images of the data.")] = True,
+) -> None:
+    """Stage: metrics.json, tables, figures and the page."""
     from benchmarks.stages import report
 
-    report.run(config.load())
+    report.run(config.load(), [task] if task else ["gaze", "hand"], out, pictures)
 
 
 @app.command()
@@ -101,6 +137,30 @@ def preset(name: Annotated[str, typer.Argument(help="embedded, ci or paper.")] =
     lines = presets.changes(before, presets.parse(text))
     path.write_text(text)
     print("\n".join(lines) or f"params.yaml is preset {name} already")
+
+
+@app.command()
+def doctor() -> None:
+    """What is on disk, what is missing and where to get it, and what a run of the active preset would cost here."""
+    from benchmarks import doctor
+
+    print(doctor.report(config.load()))
+
+
+@app.command()
+def turing(
+    rater: Annotated[str, typer.Option(help="Whose page to open: a-z, 0-9, - and _; others can give theirs.")] = "",
+    synthetic_control: Annotated[
+        bool, typer.Option("--synthetic-control", help="Synthetic against real, 10 + 10.")
+    ] = False,
+    port: Annotated[int, typer.Option(help="Port on the loopback address; 0 for a free one.")] = 5001,
+    seed: Annotated[int, typer.Option(help="Which images are shown, and in which order.")] = 0,
+) -> None:
+    """Show people real and refined images, and ask which is which (Table 1)."""
+    from benchmarks.turing.server import serve
+
+    standin = isinstance(config.load().data.gaze.real, config.Camera)
+    serve("synthetic" if synthetic_control else "refined", rater=rater, port=port, seed=seed, standin=standin)
 
 
 @app.command()

@@ -39,13 +39,75 @@ class Camera(Section):
     persons: tuple[Annotated[int, Field(ge=0, le=14)], ...] = Field(min_length=1)
 
 
-EyeSource = Annotated[Simulator | Camera, Field(discriminator="source")]
+class OnDisk(Section):
+    """Files that load-synthesis turns into a store; `path` is relative to the repository's root."""
+
+    path: Annotated[str, Field(min_length=1)]
+    rejected_at_most: Annotated[float, Field(ge=0, lt=1)]
+
+
+class UnityEyesFiles(OnDisk):
+    source: Literal["unityeyes"]
+    count: Positive | None
+
+
+class MPIIGazeFiles(OnDisk):
+    source: Literal["mpiigaze"]
+    persons: tuple[Annotated[int, Field(ge=0, le=14)], ...] | None
+    subset: Literal["all", "evaluation"]
+    fit: Literal["crop", "resize"]
+
+
+class FolderFiles(OnDisk):
+    source: Literal["folder"]
+    subjects: tuple[str, ...] | None
+    equalise: bool
+    crop: tuple[float, float, float, float] | None
+
+
+EyeFiles = Annotated[UnityEyesFiles | MPIIGazeFiles | FolderFiles, Field(discriminator="source")]
+
+
+class Several(Section):
+    source: Literal["several"]
+    parts: tuple[EyeFiles, ...] = Field(min_length=1)
+
+
+EyeSource = Annotated[
+    Simulator | Camera | UnityEyesFiles | MPIIGazeFiles | FolderFiles | Several, Field(discriminator="source")
+]
+
+
+class Kinect(Section):
+    source: Literal["camera"]
+    count: Positive
+    seed: Count
+    persons: tuple[Annotated[int, Field(ge=0, le=1)], ...] = Field(min_length=1)
+    masked: bool
+
+
+class NYUFiles(OnDisk):
+    source: Literal["nyu"]
+    split: Literal["train", "test"]
+    kind: Literal["synthetic", "real"]
+    count: Positive | None
+    masked: bool
+
+
+HandSource = Annotated[Simulator | Kinect | NYUFiles, Field(discriminator="source")]
 
 
 class GazeData(Section):
     synthetic: EyeSource
     real: EyeSource
     test: EyeSource
+
+
+class HandData(Section):
+    size: Annotated[int, Field(ge=32)]
+    synthetic: HandSource
+    real: HandSource
+    test: HandSource
 
 
 class SimGANParams(Section):
@@ -59,6 +121,7 @@ class SimGANParams(Section):
     psi: Literal["identity", "channel_mean", "derivatives", "convolutional"]
     optimizer: Literal["sgd", "adam"]
     lr: Rate
+    lr_drops: tuple[tuple[Count, Rate], ...]
     batch: Annotated[int, Field(ge=2)]
     history: Count
     k_d: Positive
@@ -86,6 +149,24 @@ class GazeCNNParams(Section):
     log_every: Positive
 
 
+class HourglassParams(Section):
+    stacks: Positive
+    features: Annotated[int, Field(ge=4)]
+    depth: Positive
+    side: Annotated[int, Field(ge=8)]
+    sigma: Rate
+    rotation_deg: Annotated[float, Field(ge=0)]
+    optimizer: Literal["sgd", "adam"]
+    lr: Rate
+    batch: Positive
+    max_steps: Positive
+    validate_every: Positive
+    patience: Positive
+    validation_share: Annotated[float, Field(gt=0, lt=1)]
+    validation_images: Positive
+    log_every: Positive
+
+
 class Evaluation(Section):
     resamples: Annotated[int, Field(ge=100)]
     seed: Count
@@ -93,14 +174,17 @@ class Evaluation(Section):
 
 class Data(Section):
     gaze: GazeData
+    hand: HandData
 
 
 class SimGANs(Section):
     gaze: SimGANParams
+    hand: SimGANParams
 
 
 class Estimators(Section):
     gaze: GazeCNNParams
+    hand: HourglassParams
 
 
 class Params(Section):
@@ -143,7 +227,7 @@ def _tuples(values: Any) -> Any:
     """Lists become tuples: strict mode takes no list for a frozen field."""
     if isinstance(values, dict):
         return {key: _tuples(value) for key, value in values.items()}
-    return tuple(values) if isinstance(values, list) else values
+    return tuple(map(_tuples, values)) if isinstance(values, list) else values
 
 
 def _describe(fault: Any) -> str:

@@ -14,7 +14,8 @@ Batch = tuple[Tensor, Tensor]  # images (n, C, H, W) in [-1, 1], targets (n, ...
 class Fit:
     """Mini-batch training of one estimator; keeps the weights of the best validation loss.
 
-    `train(indices)` hands out the images and targets of those samples, `validate(network)` the validation loss. The
+    `train(indices, generator)` hands out the images and targets of those samples, augmented if at all with that
+    generator, `validate(network)` the validation loss. The
     validation set is held out from the training set itself; nothing else may decide when to stop. Stops after
     `patience` validations without a better one, or after `max_steps`. Raises FloatingPointError, naming the step,
     when the loss is not finite.
@@ -26,7 +27,7 @@ class Fit:
         optimizer: torch.optim.Optimizer,
         loss: Callable[[Tensor, Tensor], Tensor],
         *,
-        train: Callable[[Tensor], Batch],
+        train: Callable[[Tensor, torch.Generator], Batch],
         count: int,
         validate: Callable[[nn.Module], float],
         batch: int,
@@ -54,7 +55,7 @@ class Fit:
         if len(self.order) < self.batch:
             self.order = torch.randperm(self.count, generator=self.generator)
         chosen, self.order = self.order[: self.batch], self.order[self.batch :]
-        images, targets = self.train(chosen)
+        images, targets = self.train(chosen, self.generator)
         self.network.train()
         loss = self.loss(self.network(images), targets)
         if not math.isfinite(loss.item()):

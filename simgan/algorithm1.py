@@ -26,6 +26,7 @@ class Schedule:
     k_g: int = 2
     k_d: int = 1
     batch: int = 512
+    lr_drops: tuple[tuple[int, float], ...] = ()  # (iteration of Algorithm 1, learning rate from then on)
 
     @property
     def total(self) -> int:
@@ -77,6 +78,7 @@ class SimGAN:
     def advance(self) -> dict[str, float]:
         """One step of the current phase -> its losses (each as in `simgan.losses`)."""
         phase = self.schedule.phase(self.step)
+        self._drop_learning_rate()
         losses: dict[str, float] = {}
         if phase == "refiner_pretraining":
             losses |= self.pretrain_refiner()
@@ -92,6 +94,15 @@ class SimGAN:
                 raise FloatingPointError(f"{name} is {value} at step {self.step} ({phase})")
         self.step += 1
         return losses
+
+    def _drop_learning_rate(self) -> None:
+        """Supplement, convergence experiment: hands start at 0.0002 and go on at 0.00005 after 600,000 steps."""
+        pretraining = self.schedule.refiner_pretraining + self.schedule.discriminator_pretraining
+        for iteration, lr in self.schedule.lr_drops:
+            if self.step - pretraining == iteration:
+                for optimizer in (self.refiner_optimizer, self.discriminator_optimizer):
+                    for group in optimizer.param_groups:
+                        group["lr"] = lr
 
     def pretrain_refiner(self) -> dict[str, float]:
         """One step of R on self-regularization alone (section 3.1)."""

@@ -2,7 +2,7 @@
 
 import copy
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from benchmarks import presets
 from benchmarks.config import Params, check
+from benchmarks.datasets import hands
 from benchmarks.datasets.store import write_store
 
 TINY = {
@@ -20,6 +21,10 @@ TINY = {
     "compute": {"device": "cpu", "threads": 1},
     "simgan.gaze": {"features": 4, "blocks": 1, "discriminator_width": 0.1, "batch": 4, "history": 16, "lr": 0.001}
     | {"refiner_pretraining": 3, "discriminator_pretraining": 2, "iterations": 7, "log_every": 2, "sample_every": 4},
+    "simgan.hand": {"features": 2, "blocks": 1, "discriminator_width": 0.1, "batch": 4, "history": 16, "kernel": 3}
+    | {"refiner_pretraining": 2, "discriminator_pretraining": 2, "iterations": 4, "log_every": 2, "sample_every": 4},
+    "estimators.hand": {"features": 8, "depth": 2, "side": 8, "batch": 4, "max_steps": 8, "validate_every": 4}
+    | {"validation_images": 4, "log_every": 4},
     "estimators.gaze": {"width": 0.1, "hidden": 8, "batch": 8, "max_steps": 12, "validate_every": 4, "log_every": 4}
     | {"validation_images": 8},
     "evaluation": {"resamples": 100},
@@ -57,6 +62,13 @@ def eye_store(path: Path, count: int, seed: int, *, labelled: bool = True, domai
     write_store(path, [(images, labels)], task="gaze", domain=domain, count=count, shape=(35, 55))
 
 
+def hand_store(path: Path, frames: int, seed: int, *, labelled: bool = True, views: Sequence[int] = (0, 1, 2)) -> None:
+    """Rendered hands, 32x32."""
+    chunks = [(images, labels if labelled else None) for images, labels in hands.simulator(frames, seed, views, 32)]
+    count = frames * len(views)
+    write_store(path, chunks, task="hand", domain=path.name, count=count, shape=(32, 32), dtype="uint16")
+
+
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder with params.yaml and small random stores, made the working folder."""
@@ -69,6 +81,17 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     eye_store(stores / "real_labelled", 32, 2, domain="real")
     eye_store(stores / "test", 24, 3, domain="test")
     yield tmp_path
+
+
+@pytest.fixture
+def hand_workspace(workspace: Path) -> Path:
+    """The same with small stores of rendered hands."""
+    stores = workspace / "stores/hand"
+    hand_store(stores / "synthetic", 16, 1)
+    hand_store(stores / "real", 12, 2, labelled=False)
+    hand_store(stores / "real_labelled", 12, 2)
+    hand_store(stores / "test", 8, 3, views=(0,))
+    return workspace
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import summary, tasks, verdicts
+from benchmarks.report.measures import ROWS
 from tests import hand_results
 
 MEANS = {"synthetic": 11.0, "synthetic_4x": 10.6, "refined": 8.6, "refined_4x": 8.0, "real": 5.5}
@@ -54,6 +55,27 @@ def invented_losses(rng: np.random.Generator, means: dict[str, float], stage: st
     return pd.DataFrame(records, columns=["stage", "condition", "seed", "step", "metric", "value"])
 
 
+def invented_measures(rng: np.random.Generator) -> list[dict]:
+    """One a seed, as stage measure writes them."""
+
+    def all_of(group: str) -> dict[str, float]:
+        return {
+            key: float(value) for (g, key, *_), value in zip(ROWS, rng.random(len(ROWS)), strict=True) if g == group
+        }
+
+    kept = {"shift_mean": 0.25, "shift_sd": 0.125, "fit_error_mean": 0.1, "failed_refined": 0.05}
+    return [
+        {
+            group: {
+                side: all_of(group) for side in ("synthetic", "refined", *(["real"] if group != "artefacts" else []))
+            }
+            for group in ("realism", "artefacts", "two_sample")
+        }
+        | {"preservation": kept}
+        for _ in SEEDS
+    ]
+
+
 def invented(standin: bool = True) -> dict:
     rng = np.random.default_rng(7)
     rows = invented_rows(rng)
@@ -64,6 +86,7 @@ def invented(standin: bool = True) -> dict:
         "rows": {"gaze": rows},
         "losses": {"gaze": invented_losses(rng, MEANS, "train-gaze")},
         "samples": {"gaze": eyes},
+        "measured": {"gaze": invented_measures(rng)},
         "claims": verdicts.claims(metrics),
         "findings": verdicts.contradictions(),
         "data": {
@@ -117,6 +140,8 @@ def invented_both() -> dict:
             "hand": invented_losses(rng, hand_results.LEVELS, "train-hand"),
         },
         "samples": given["samples"] | {"hand": {name: invented_depth(rng, by) for name, by in depths.items()}},
+        "measured": given["measured"]
+        | {"hand": [{k: v for k, v in seed.items() if k != "preservation"} for seed in invented_measures(rng)]},
         "claims": verdicts.claims(metrics),
         "data": given["data"] | {"hand": described},
     }

@@ -21,7 +21,7 @@ from tests.conftest import tiny_values, write_yaml
         ("simgan.gaze.lam", float("nan"), "simgan.gaze.lam: must be a finite number, got nan"),
         ("simgan.gaze.k_g", 2.5, "simgan.gaze.k_g: must be of type integer, got 2.5"),
         ("simgan.gaze.psi", "identify", "simgan.gaze.psi: must be 'identity', "),
-        ("data.gaze.test.source", "camra", "data.gaze.test.source: must be one of 'simulator', 'camera', got 'camra'"),
+        ("data.gaze.test.source", "camra", "data.gaze.test.source: must be one of 'simulator', 'camera', "),
         ("data.gaze.test.persons", [7, 15], "data.gaze.test.persons.1: must be less than or equal to 14, got 15"),
         ("seeds", [0, "one"], "seeds.1: must be of type integer, got 'one'"),
         ("estimators.gaze.validation_share", 1, "estimators.gaze.validation_share: must be less than 1, got 1"),
@@ -85,7 +85,9 @@ def test_the_paper_preset_has_the_papers_sizes():
     assert (simgan.refiner_pretraining, simgan.discriminator_pretraining, simgan.k_d) == (1000, 200, 1)
     assert (simgan.batch, simgan.lr, simgan.optimizer, cnn.batch, cnn.lr) == (512, 0.001, "sgd", 512, 0.001)
     assert (cnn.fc9600, cnn.width, cnn.hidden, cnn.share_1x) == ("layer", 1.0, 1000, 0.25)
-    assert params.data.gaze.synthetic.count == 1_200_000
+    synthetic = params.data.gaze.synthetic
+    assert isinstance(synthetic, config.UnityEyesFiles)
+    assert synthetic.count == 1_200_000
 
 
 def test_the_active_parameters_are_the_embedded_preset():

@@ -5,28 +5,33 @@ domain has labels, and `store.json` with counts, conventions and digests.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from benchmarks.errors import UserError
 from benchmarks.files import digest, whole
 
+ROWS = 1 << 16  # labels of one row group
 GAZE = ["gaze_x", "gaze_y", "gaze_z"]
 CONVENTIONS = {
     "gaze": "images uint8 (N, 35, 55), inner eye corner at image left; gaze_x, gaze_y, gaze_z: unit vector, camera "
     "frame x right, y down, z forward, so that (0, 0, -1) looks at the camera; landmarks in pixels, x column, y row",
+    "hand": "images uint16 (N, size, size), depth in mm of a 300 mm cube around NYU's joint 32, background 0; of each "
+    "joint _u, _v in crop pixels, centres at integers, and _x, _y, _d in mm, camera frame, y up; view 0 is frontal",
 }
 
 
 @dataclass(frozen=True)
 class Store:
-    """An opened store; images (N, ...) are a read-only memory map."""
+    """An opened store; images (N, ...) are a read-only memory map, of which pages once read count as memory in use."""
 
     path: Path
     info: dict[str, Any]
@@ -43,13 +48,31 @@ class Store:
     @cached_property
     def labels(self) -> pd.DataFrame:
         """One row per image. Raises UserError where the store has none."""
-        if "labels" not in self.info["digests"]:
-            raise UserError(f"{self.path}: this store has no labels (domain {self.info['domain']})")
-        return pd.read_parquet(self.path / "labels.parquet")
+        return self._read_labels()
 
     def gaze(self) -> np.ndarray:
         """float32 (N, 3), unit vectors."""
-        return unit_gaze(self.labels, self.path)
+        return unit_gaze(self._read_labels(GAZE), self.path)
+
+    def _read_labels(self, columns: list[str] | None = None) -> pd.DataFrame:
+        """Those of the columns that there are: with landmarks, a whole table is fifty times as large as the gaze."""
+        if "labels" not in self.info["digests"]:
+            raise UserError(f"{self.path}: this store has no labels (domain {self.info['domain']})")
+        file = self.path / "labels.parquet"
+        if columns is not None:
+            columns = [column for column in columns if column in pq.read_schema(file).names]
+        return pd.read_parquet(file, columns=columns)
+
+    def rows(self, indices: np.ndarray) -> np.ndarray:
+        """Copies of some images, in memory that does not grow with the part of the store that was read."""
+        chosen = np.empty((len(indices), *self.images.shape[1:]), self.images.dtype)
+        size = self.images[:1].nbytes
+        with (self.path / "images.npy").open("rb", buffering=0) as file:
+            start = file.seek(0, 2) - size * len(self)
+            for image, index in zip(chosen, indices.tolist(), strict=True):
+                file.seek(start + size * index)
+                file.readinto(image.data)
+        return chosen
 
 
 def unit_gaze(labels: pd.DataFrame, source: Path) -> np.ndarray:
@@ -77,29 +100,34 @@ def write_store(
     count: int,
     shape: tuple[int, ...],
     dtype: str = "uint8",
+    summary: Mapping[str, Any] | None = None,
 ) -> Store:
     """Write `count` images of `shape` as they come, chunk by chunk, and open the result.
 
-    Labels are written when the chunks carry them. Raises UserError when the chunks hold another number of images.
+    Labels are written when the chunks carry them, `summary` into store.json when the last chunk is done. Memory holds
+    some `ROWS` labels and one chunk. Raises UserError when the chunks hold another number of images.
     """
     with whole(path) as folder:
         folder.mkdir()
-        images = np.lib.format.open_memmap(folder / "images.npy", mode="w+", dtype=dtype, shape=(count, *shape))
-        tables, filled = [], 0
-        for chunk, labels in chunks:
-            if filled + len(chunk) > count:
-                raise UserError(f"{path}: the source gave more than the {count} images it announced")
-            images[filled : filled + len(chunk)] = chunk
-            filled += len(chunk)
-            if labels is not None:
-                tables.append(labels)
+        filled = 0
+        with (folder / "images.npy").open("wb") as images, _Labels(folder / "labels.parquet") as table:
+            header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": (count, *shape)}
+            np.lib.format.write_array_header_1_0(images, header)
+            for chunk, labels in chunks:
+                if filled + len(chunk) > count:
+                    raise UserError(f"{path}: the source gave more than the {count} images it announced")
+                if chunk.shape[1:] != tuple(shape):
+                    raise ValueError(f"{path}: images of shape {chunk.shape[1:]} instead of {tuple(shape)}")
+                images.write(np.ascontiguousarray(chunk, dtype).data)
+                filled += len(chunk)
+                if labels is not None:
+                    table.add(labels)
         if filled != count:
             raise UserError(f"{path}: the source gave {filled} images instead of {count}")
-        images.flush()
-        del images
+        if table.rows not in (0, count):
+            raise ValueError(f"{path}: {table.rows} labels for {count} images")
         digests = {"images": digest(folder / "images.npy")}
-        if tables:
-            pd.concat(tables, ignore_index=True).to_parquet(folder / "labels.parquet", index=False)
+        if (folder / "labels.parquet").exists():
             digests["labels"] = digest(folder / "labels.parquet")
         info = {
             "task": task,
@@ -110,8 +138,38 @@ def write_store(
             "conventions": CONVENTIONS[task],
             "digests": digests,
         }
+        if summary is not None:
+            info["summary"] = dict(summary)
         (folder / "store.json").write_text(json.dumps(info, indent=2, sort_keys=True) + "\n")
     return open_store(path, task)
+
+
+class _Labels:
+    """A parquet file written as its rows come, `ROWS` at a time; none without rows."""
+
+    def __init__(self, path: Path):
+        self.path, self.waiting, self.writer, self.rows = path, [], None, 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def add(self, labels: pd.DataFrame) -> None:
+        self.waiting.append(labels)
+        self.rows += len(labels)
+        if sum(map(len, self.waiting)) >= ROWS:
+            self._write()
+
+    def _write(self) -> None:
+        table = pa.Table.from_pandas(pd.concat(self.waiting, ignore_index=True), preserve_index=False)
+        self.writer = self.writer or pq.ParquetWriter(self.path, table.schema)
+        self.writer.write_table(table)
+        self.waiting = []
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if self.waiting and kind is None:
+            self._write()
+        if self.writer is not None:
+            self.writer.close()
 
 
 def open_store(path: Path, task: str) -> Store:

@@ -7,7 +7,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
-from benchmarks.config import check, read_yaml
+from benchmarks.config import check
 from benchmarks.errors import UserError
 
 FOLDER = Path(__file__).parent
@@ -27,13 +27,22 @@ def compose(name: str) -> str:
     yaml = YAML()
     yaml.width, yaml.preserve_quotes = 200, True
     params = yaml.load((FOLDER / "paper.yaml").read_text())
-    if name != "paper":
-        path = FOLDER / f"{name}.yaml"
-        _override(params, read_yaml(path), path, "")
+    for path in _overlays(name, yaml):
+        overlay = yaml.load(path.read_text())
+        overlay.pop("extends", None)
+        _override(params, overlay, path, "")
     text = io.StringIO()
     yaml.dump(params, text)
     check(parse(text.getvalue()), FOLDER / f"{name}.yaml")
     return text.getvalue()
+
+
+def _overlays(name: str, yaml: YAML) -> list[Path]:
+    """The files that change paper.yaml, in order: what a preset extends comes before it."""
+    if name == "paper":
+        return []
+    path = FOLDER / f"{name}.yaml"
+    return [*_overlays(yaml.load(path.read_text()).get("extends", "paper"), yaml), path]
 
 
 def parse(text: str) -> Any:
@@ -49,18 +58,23 @@ def changes(before: Any, after: Any, prefix: str = "") -> list[str]:
     return [] if before == after else [f"{prefix}: {before} -> {after}"]
 
 
-def _override(params: CommentedMap, overlay: dict[str, Any], path: Path, prefix: str) -> None:
+def _override(params: CommentedMap, overlay: CommentedMap, path: Path, prefix: str) -> None:
     for key, value in overlay.items():
         where = f"{prefix}{key}"
         if key not in params:
             raise UserError(f"{path}: {where}: paper.yaml has no such key")
-        if isinstance(value, dict):
+        if isinstance(value, CommentedMap) and value.get("source", params[key].get("source")) != params[key].get(
+            "source"
+        ):
+            params[key] = value  # another source has other keys
+        elif isinstance(value, CommentedMap):
             _override(params[key], value, path, f"{where}.")
         elif params[key] != value:
             comment = params.ca.items.get(key)
             source = comment[2].value.split("\n")[0].lstrip("# ") if comment and comment[2] else ""
             if key != "preset":
-                params.yaml_add_eol_comment(f"paper: {_plain(params[key])}; {source}".rstrip("; "), key)
+                paper = source if source.startswith("paper: ") else f"paper: {_plain(params[key])}; {source}"
+                params.yaml_add_eol_comment(paper.rstrip("; "), key)
             params[key] = value
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.errors import UserError
-from benchmarks.report import evidence, results, sections, training
+from benchmarks.report import evidence, measures, results, sections, training
 from benchmarks.report.sections import Section
 from benchmarks.report.tables import Record, Table
 from benchmarks.report.view import GAZE, VIEWS, View
@@ -54,6 +54,7 @@ def build(
     rows: Mapping[str, pd.DataFrame],
     losses: Mapping[str, pd.DataFrame],
     samples: Mapping[str, Mapping[str, Any]],
+    measured: Mapping[str, Sequence[Mapping[str, Any]]],
     claims: Sequence[Mapping[str, Any]],
     data: Mapping[str, Mapping[str, Any]],
     run: Mapping[str, Any],
@@ -62,9 +63,9 @@ def build(
     """Write `out`/index.html, tables/ and figures/; the same input gives the same bytes.
 
     metrics is the dict of metrics.json. By task: rows (one a test image: the task's identity, condition, seed, image,
-    errors), losses (one a value: stage, condition, seed, step, metric, value), samples (synthetic, refined
-    (K, H, W) and real (M, H, W): uint8 eyes, uint16 depth in mm), data (label, standin, synthetic, real, for hands
-    masked; what else it has is listed).
+    errors), losses (one a value: stage, condition, seed, step, metric, value), samples (absent, or synthetic, refined
+    (K, H, W) and real (M, H, W): uint8 eyes, uint16 depth in mm), measured (what stage measure found, one a seed),
+    data (label, standin, synthetic, real, for hands masked; what else it has is listed).
     claims and findings are those of `benchmarks.verdicts`. run: preset, seeds, device, parameters, and
     selection, which tells how lambda and the steps were chosen. Raises UserError where `out` cannot be written.
     """
@@ -78,7 +79,7 @@ def build(
             name,
             name.capitalize(),
             view.title,
-            _told(view, metrics, rows[name], losses[name], samples[name], data[name]),
+            _told(view, metrics, rows[name], losses[name], samples.get(name), measured[name], data[name]),
             warning=view.warning(data[name]),
         )
         for name, view in views.items()
@@ -104,16 +105,19 @@ def _told(
     metrics: Mapping[str, Any],
     rows: pd.DataFrame,
     losses: pd.DataFrame,
-    sample: Mapping[str, Any],
+    sample: Mapping[str, Any] | None,
+    measured: Sequence[Mapping[str, Any]],
     data: Mapping[str, Any],
 ) -> list[Section]:
     compared = results.comparisons(view, metrics["comparisons"][view.task.name])
     joints = [evidence.joints(view, rows)] if len(view.errors) > 1 else []
+    pictures = [sections.pairs(view, sample, "stand-in real" if data["standin"] else "real")] if sample else []
     return [
-        sections.pairs(view, sample, "stand-in real" if data["standin"] else "real"),
+        *pictures,
         sections.cumulative(view, rows),
         sections.estimates(view, metrics[view.task.name], metrics["data"][view.task.name].get("unmeasured", {})),
         evidence.gap(view, compared),
+        measures.images(view, measured),
         training.refiner(view, losses),
         training.estimator(view, losses),
         evidence.persons(view, rows),

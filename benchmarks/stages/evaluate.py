@@ -1,5 +1,6 @@
 """Stage evaluate: every estimator on the test store; one row per test image, the only source of every number."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,51 +9,85 @@ import torch
 
 from benchmarks import tracking
 from benchmarks.config import Params
+from benchmarks.datasets.hands.crops import crop_to_mm
 from benchmarks.datasets.store import Store, open_store
 from benchmarks.errors import UserError
 from benchmarks.files import whole
 from benchmarks.stages.tensors import choose_device, load_weights, to_network
-from benchmarks.tasks import GAZE
+from benchmarks.tasks import JOINTS, TASKS, Task
+from estimators import gaze_cnn, hourglass
 from estimators.errors import angular_error_deg
-from estimators.gaze_cnn import GazeCNN, estimate
 
-TASK = GAZE.name
 BATCH = 256
+CROP = 224  # section 3.2: errors are in pixels of a crop of this side
 
 
-def run(params: Params) -> None:
-    test = open_store(Path("stores") / TASK / "test", TASK)
-    truth = torch.from_numpy(test.gaze())
+def run(params: Params, name: str) -> None:
+    task = TASKS[name]
+    test = open_store(Path("stores") / name / "test", name)
     device = choose_device(params.compute)
     tables = []
-    runs = Path("runs/evaluate") / TASK
+    runs = Path("runs/evaluate") / name
     with whole(runs) as beside:
         beside.mkdir()
-        for condition in GAZE.conditions:
+        for condition in task.conditions:
             for seed in params.seeds:
-                network = load_weights(Path("models/gaze") / f"{condition}-{seed}.safetensors", GazeCNN, device)
-                batches = (to_network(test.images[i : i + BATCH], device) for i in range(0, len(test), BATCH))
-                errors = angular_error_deg(estimate(network, batches), truth).numpy()
-                tables.append(GAZE.rows(test.labels, condition, seed, errors))
-                _record(beside / f"{condition}-{seed}", condition, seed, test, errors)
-    with whole(Path("results") / f"{TASK}.parquet") as results:
+                weights = Path("models") / name / f"{condition}-{seed}.safetensors"
+                errors = (gaze_errors if name == "gaze" else hand_errors)(weights, test, device)
+                tables.append(task.rows(test.labels, condition, seed, errors))
+                _record(beside / f"{condition}-{seed}", task, condition, seed, test, errors)
+    with whole(Path("results") / f"{name}.parquet") as results:
         pd.concat(tables, ignore_index=True).to_parquet(results, index=False)
     try:
         tracking.sync(runs)
     except UserError as error:  # a diary stops no evaluation; `make run` and `sync` send what is missing
-        print(f"evaluate {TASK}: not in MLflow yet: {error}", flush=True)
-    print(f"evaluate {TASK}: {len(tables)} estimators on {len(test)} images in results/{TASK}.parquet", flush=True)
+        print(f"evaluate {name}: not in MLflow yet: {error}", flush=True)
+    print(f"evaluate {name}: {len(tables)} estimators on {len(test)} images in results/{name}.parquet", flush=True)
 
 
-def _record(folder: Path, condition: str, seed: int, test: Store, errors: np.ndarray) -> None:
+def gaze_errors(weights: Path, test: Store, device: torch.device) -> np.ndarray:
+    """Angles (N,) in degrees."""
+    network = load_weights(weights, gaze_cnn.GazeCNN, device)
+    return angular_error_deg(gaze_cnn.estimate(network, _batches(test, device)), torch.from_numpy(test.gaze())).numpy()
+
+
+def hand_errors(weights: Path, test: Store, device: torch.device) -> np.ndarray:
+    """(N, 2 J): each joint's distance in pixels of a 224 crop, then in mm with the depth read at the estimate.
+
+    NaN in mm where the image has no depth there.
+    """
+    network = load_weights(weights, hourglass.Hourglass, device)
+    uv = hourglass.estimate(network, _batches(test, device)).double().numpy()
+    truth = _columns(test, "uv")
+    size = test.images.shape[1]
+    pixels = np.linalg.norm(uv - truth, axis=2) * CROP / size
+    column, row = np.rint(uv).astype(int).clip(0, size - 1).transpose(2, 0, 1)
+    depth = test.images[np.arange(len(test))[:, None], row, column].astype(np.float64)
+    crop = test.labels[["crop_u", "crop_v", "crop_d"]].to_numpy(np.float64)
+    points = crop_to_mm(np.concatenate([uv, depth[..., None]], axis=2), crop, size)
+    millimetres = np.where(depth > 0, np.linalg.norm(points - _columns(test, "xyd"), axis=2), np.nan)
+    return np.concatenate([pixels, millimetres], axis=1)
+
+
+def _columns(test: Store, axes: str) -> np.ndarray:
+    """(N, J, len(axes)) of the joints' labels."""
+    names = [f"{joint}_{axis}" for joint in JOINTS for axis in axes]
+    return test.labels[names].to_numpy(np.float64).reshape(len(test), len(JOINTS), len(axes))
+
+
+def _batches(test: Store, device: torch.device) -> Iterator[torch.Tensor]:
+    return (to_network(test.images[i : i + BATCH], device) for i in range(0, len(test), BATCH))
+
+
+def _record(folder: Path, task: Task, condition: str, seed: int, test: Store, errors: np.ndarray) -> None:
     once = np.ones((1, len(errors)))
     with tracking.run(
         folder,
-        experiment=TASK,
+        experiment=task.name,
         name=f"evaluate {condition} seed {seed}",
-        params={"task": TASK, "condition": condition, "seed": seed},
-        tags={"stage": "evaluate", "task": TASK, "condition": condition, "seed": str(seed)},
+        params={"task": task.name, "condition": condition, "seed": seed},
+        tags={"stage": "evaluate", "task": task.name, "condition": condition, "seed": str(seed)},
         inputs={"test": (test.digest, len(test))},
         live=False,
     ) as run:
-        run.final({f"test/{name}": float(metric(errors, once)[0]) for name, metric in GAZE.metrics.items()})
+        run.final({f"test/{name}": float(metric(errors, once)[0]) for name, metric in task.metrics.items()})

@@ -4,39 +4,110 @@ The real domain becomes two stores of the same images: `real` without labels, fo
 and `real_labelled`, which the supervised row `real` alone reads.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from benchmarks.config import EyeSource, Params, Simulator
-from benchmarks.datasets import eyes
-from benchmarks.datasets.store import write_store
+from benchmarks.config import Camera, Kinect, Params, Simulator
+from benchmarks.datasets import catalogue, eyes, hands
+from benchmarks.datasets.catalogue import VIEWS
+from benchmarks.datasets.loading import load_files
+from benchmarks.datasets.store import GAZE, Store, write_store
+from benchmarks.errors import UserError
 from benchmarks.progress import Progress
 
 EYE = (35, 55)
 CHUNK = 4096  # images copied at a time
 
+Chunks = Iterable[tuple[np.ndarray, pd.DataFrame | None]]
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """Embedded images as they come, with their number, shape and type."""
+
+    chunks: Chunks
+    count: int
+    shape: tuple[int, ...]
+    dtype: str
+
 
 def run(params: Params, task: str, domain: str) -> None:
-    source: EyeSource = getattr(params.data.gaze, domain)
-    labelled = Path("stores") / task / ("real_labelled" if domain == "real" else domain)
-    store = write_store(labelled, _chunks(source, domain), task=task, domain=domain, count=source.count, shape=EYE)
-    if domain == "real":
-        images = ((store.images[start : start + CHUNK], None) for start in range(0, len(store), CHUNK))
-        write_store(labelled.with_name("real"), images, task=task, domain=domain, count=source.count, shape=EYE)
-    print(f"load-synthesis {task}-{domain}: {len(store)} images in {labelled}", flush=True)
-
-
-def _chunks(source: EyeSource, domain: str) -> Iterator[tuple[np.ndarray, pd.DataFrame]]:
-    if isinstance(source, Simulator):
-        chunks = eyes.simulator(source.count, source.seed)
+    catalogue.require(params)
+    source, size = getattr(getattr(params.data, task), domain), params.data.hand.size
+    path = Path("stores") / task / domain
+    whole = path.with_name("real_labelled") if domain == "real" else path
+    title = f"load-synthesis {task}-{domain}"
+    if isinstance(source, Simulator | Camera | Kinect):
+        drawn = rendered(source, task, domain, size)
+        store = write_store(
+            whole,
+            _watched(drawn, title),
+            task=task,
+            domain=domain,
+            count=drawn.count,
+            shape=drawn.shape,
+            dtype=drawn.dtype,
+        )
     else:
-        chunks = eyes.camera(source.count, source.seed, source.persons)
-    progress = Progress(f"load-synthesis {domain}", source.count, "image")
+        limit = max(part.rejected_at_most for part in getattr(source, "parts", (source,)))
+        reader = catalogue.files(source, domain, size)
+        store = load_files(reader, whole, task=task, domain=domain, rejected_at_most=limit)
+    if domain == "real":
+        separate_labels(store, path)
+    print(f"{title}: {len(store)} images in {path}", flush=True)
+
+
+def separate_labels(store: Store, path: Path) -> None:
+    """All images without labels to `path`; in the store itself only the images that have labels stay."""
+    kind = {"task": store.info["task"], "domain": "real", "shape": store.images.shape[1:], "dtype": store.info["dtype"]}
+    everything = np.arange(len(store))
+    summary = store.info.get("summary")
+    write_store(path, _rows(store, everything, None), count=len(store), summary=summary, **kind)
+    if store.info["task"] != "gaze":
+        return
+    labels = store.labels
+    labelled = labels.reindex(columns=GAZE).notna().to_numpy().all(axis=1)
+    if not labelled.any():
+        raise UserError(
+            f"{store.path}: no image of data.gaze.real has a label, which the supervised condition `real` trains on; "
+            "give pitch_deg and yaw_deg to some in manifest.csv"
+        )
+    if not labelled.all():
+        kept = np.flatnonzero(labelled)
+        write_store(store.path, _rows(store, kept, labels), count=len(kept), summary=summary, **kind)
+
+
+def rendered(source: Simulator | Camera | Kinect, task: str, domain: str, size: int) -> Rendered:
+    """Section 3.1's 35x55 grey eyes, or section 3.2's depth crops of `count` frames in all views, to test in one."""
+    if task == "gaze":
+        if isinstance(source, Simulator):
+            eye = eyes.simulator(source.count, source.seed)
+        else:
+            eye = eyes.camera(source.count, source.seed, source.persons)
+        return Rendered(eye, source.count, EYE, "uint8")
+    views = VIEWS[:1] if domain == "test" else VIEWS
+    if isinstance(source, Kinect):
+        detail = size / 224  # edges as ragged in crop pixels as at the paper's size
+        hand = hands.camera(source.count, source.seed, source.persons, views, size, source.masked, detail)
+    else:
+        hand = hands.simulator(source.count, source.seed, views, size)
+    return Rendered(hand, source.count * len(views), (size, size), "uint16")
+
+
+def _rows(store: Store, kept: np.ndarray, labels: pd.DataFrame | None) -> Chunks:
+    for start in range(0, len(kept), CHUNK):
+        rows = kept[start : start + CHUNK]
+        yield store.images[rows], None if labels is None else labels.iloc[rows]
+
+
+def _watched(source: Rendered, title: str) -> Chunks:
+    progress = Progress(title, source.count, "image")
     done = 0
-    for images, labels in chunks:
+    for images, labels in source.chunks:
         done += len(images)
         progress(done)
         yield images, labels

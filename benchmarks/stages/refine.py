@@ -27,8 +27,9 @@ def run(params: Params, task: str, seed: int) -> None:
         labels = synthetic.labels
         for start in range(0, len(synthetic), BATCH):
             chosen = slice(start, start + BATCH)
+            images = synthetic.images[chosen]
             with torch.no_grad():
-                refined = to_pixels(refiner(to_network(synthetic.images[chosen], device)))
+                refined = to_pixels(refiner(to_network(images, device)), images)
             progress(min(start + BATCH, len(synthetic)))
             yield refined, labels.iloc[chosen]
 
@@ -39,5 +40,6 @@ def run(params: Params, task: str, seed: int) -> None:
         domain="refined",
         count=len(synthetic),
         shape=synthetic.images.shape[1:],
+        dtype=str(synthetic.images.dtype),
     )
     progress.close()

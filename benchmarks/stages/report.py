@@ -1,7 +1,7 @@
 """Stage report: metrics.json, tables, figures and the page, from the rows of the evaluation and the training events."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import curves, summary, verdicts
-from benchmarks.config import Camera, EyeSource, Params, Simulator
+from benchmarks.config import Camera, EyeSource, GazeData, HandData, HandSource, Kinect, Params, Simulator
 from benchmarks.datasets.store import Store, open_store
 from benchmarks.files import remove, whole
 from benchmarks.report.page import build
-from benchmarks.tasks import GAZE
+from benchmarks.tasks import GAZE, PIXELS, TASKS, Task
 
 REPORTS = Path("reports")
 PAIRS, REALS = 12, 12
@@ -28,93 +28,122 @@ SELECTION = (
 )
 
 
-def run(params: Params) -> None:
-    task = GAZE.name
-    stores = Path("stores") / task
-    synthetic, real, test = (open_store(stores / name, task) for name in ("synthetic", "real", "test"))
-    refined = open_store(stores / f"refined-{params.seeds[0]}", task)
-    rows = pd.read_parquet(Path("results") / f"{task}.parquet")
-    standin = isinstance(params.data.gaze.test, Camera)
-    metrics = summary.summarise(
-        rows,
-        GAZE,
-        np.random.default_rng(params.evaluation.seed),
-        {"test_data": _identity(params.data.gaze.test, test), "preset": params.preset, "stand_in": standin},
-        params.evaluation.resamples,
-    )
-    shown = np.linspace(0, len(synthetic) - 1, PAIRS, dtype=int)
-    losses, device = _events(task)
-    with whole(REPORTS / ".building") as beside:
+def run(params: Params, tasks: Sequence[str] = tuple(TASKS), out: Path = REPORTS, pictures: bool = True) -> None:
+    """The report of some tasks in `out`; `pictures` False leaves out every image of the data, as of real persons."""
+    rows, losses, samples, measured, data, summaries, devices = {}, {}, {}, {}, {}, [], set()
+    for name in tasks:
+        task = TASKS[name]
+        stores = {store: open_store(Path("stores") / name / store, name) for store in ("synthetic", "real", "test")}
+        refined = open_store(Path("stores") / name / f"refined-{params.seeds[0]}", name)
+        sources = getattr(params.data, name)
+        rows[name] = pd.read_parquet(Path("results") / f"{name}.parquet")
+        measured[name] = [
+            json.loads((Path("results/measures") / f"{name}-{seed}.json").read_text()) for seed in params.seeds
+        ]
+        losses[name], found = _events(name)
+        devices |= found
+        if pictures:
+            samples[name] = _samples(stores["synthetic"], refined, stores["real"])
+        data[name] = _described(name, sources, stores)
+        kind = {
+            "test_data": _identity(sources.test, stores["test"]),
+            "preset": params.preset,
+            "stand_in": data[name]["standin"],
+        }
+        random = np.random.default_rng(params.evaluation.seed)
+        summaries.append(summary.summarise(rows[name], task, random, kind, params.evaluation.resamples))
+    metrics = summary.merge(*summaries)
+    with whole(out / ".building") as beside:
         beside.mkdir()
         build(
             beside,
             metrics=metrics,
-            rows={task: rows},
-            losses={task: losses},
-            samples={
-                task: {
-                    "synthetic": synthetic.images[shown],
-                    "refined": refined.images[shown],
-                    "real": real.images[np.linspace(0, len(real) - 1, REALS, dtype=int)],
-                }
-            },
+            rows=rows,
+            losses=losses,
+            samples=samples,
+            measured=measured,
             claims=verdicts.claims(metrics),
             findings=verdicts.contradictions(),
-            data={task: _described(params, standin, synthetic, real, test)},
+            data=data,
             run={
                 "preset": params.preset,
                 "seeds": params.seeds,
-                "device": device,
+                "device": ", ".join(sorted(devices)),
                 "parameters": params.model_dump(exclude={"preset", "seeds", "data"}),
                 "selection": SELECTION,
             },
         )
         summary.write(metrics, beside / "metrics.json")
         (beside / "plots").mkdir()
-        _curves(rows).to_csv(beside / "plots" / f"{task}.csv", index=False, float_format="%.6f")
+        for name in tasks:
+            _curves(rows[name], TASKS[name]).to_csv(beside / "plots" / f"{name}.csv", index=False, float_format="%.6f")
         for made in sorted(beside.iterdir()):
-            remove(REPORTS / made.name)
-            made.rename(REPORTS / made.name)
-    print(f"report: {REPORTS / 'index.html'} and {REPORTS / 'metrics.json'}", flush=True)
+            remove(out / made.name)
+            made.rename(out / made.name)
+    print(f"report: {out / 'index.html'} and {out / 'metrics.json'}", flush=True)
 
 
-def _identity(source: EyeSource, store: Store) -> str:
-    """What the gate compares: rendered images may differ in a last bit between machines, files may not."""
-    return str(source) if isinstance(source, Simulator | Camera) else store.digest
-
-
-def _described(params: Params, standin: bool, synthetic: Store, real: Store, test: Store) -> dict[str, Any]:
-    source = params.data.gaze.synthetic
+def _samples(synthetic: Store, refined: Store, real: Store) -> dict[str, np.ndarray]:
+    """What Figures 5 and 8 show: the same images synthetic and refined, and real ones; hands in the frontal view."""
+    frontal = np.arange(len(synthetic))
+    if "view" in synthetic.labels:
+        frontal = np.flatnonzero(synthetic.labels["view"] == 0)
+    shown = frontal[np.linspace(0, len(frontal) - 1, PAIRS, dtype=int)]
+    step = len(synthetic) // len(frontal)  # the real store has the same views in the same order
+    reals = np.arange(0, len(real), step)
     return {
+        "synthetic": synthetic.images[shown],
+        "refined": refined.images[shown],
+        "real": real.images[reals[np.linspace(0, len(reals) - 1, REALS, dtype=int)]],
+    }
+
+
+def _identity(source: EyeSource | HandSource, store: Store) -> str:
+    """What the gate compares: rendered images may differ in a last bit between machines, files may not."""
+    return str(source) if isinstance(source, Simulator | Camera | Kinect) else store.digest
+
+
+def _described(name: str, sources: GazeData | HandData, stores: dict[str, Store]) -> dict[str, Any]:
+    things = {"gaze": "eyes", "hand": "hands"}[name]
+    standin = isinstance(sources.test, Camera | Kinect)
+    rendered = isinstance(sources.synthetic, Simulator)
+    described = {
         "label": "embedded stand-in" if standin else "real images",
         "standin": standin,
-        "synthetic": "rendered eyes" if isinstance(source, Simulator) else source.source,
-        "real": "eyes rendered by another camera, the stand-in," if standin else params.data.gaze.test.source,
-        "sources": params.data.gaze.model_dump(),
-        "images": {"synthetic": len(synthetic), "real, unlabelled": len(real), "test": len(test)},
-        "digests": {"synthetic": synthetic.digest, "real, unlabelled": real.digest, "test": test.digest},
+        "synthetic": f"rendered {things}" if rendered else sources.synthetic.source,
+        "real": f"{things} seen by another camera, the stand-in," if standin else sources.test.source,
+        "sources": sources.model_dump(),
+        "images": {"synthetic": len(stores["synthetic"]), "real, unlabelled": len(stores["real"])}
+        | {"test": len(stores["test"])},
+        "digests": {store: opened.digest for store, opened in stores.items()},
     }
+    if isinstance(sources.test, Kinect):
+        described["masked"] = sources.test.masked
+    return described
 
 
-def _curves(rows: pd.DataFrame) -> pd.DataFrame:
+def _curves(rows: pd.DataFrame, task: Task) -> pd.DataFrame:
     """Cumulative curves, mean over seeds, one column a condition: what `dvc plots diff` compares."""
-    degrees = np.arange(0, 25.5, 0.5)
+    errors, grid, unit = {
+        "gaze": (GAZE.errors, np.arange(0, 25.5, 0.5), "degrees"),
+        "hand": (PIXELS, np.arange(0, 30.5, 0.5), "pixels"),
+    }[task.name]
     shares = {
-        condition: curves.per_seed(rows.query("condition == @condition"), GAZE.errors, degrees).mean(axis=0)
-        for condition in GAZE.conditions
+        condition: curves.per_seed(rows.query("condition == @condition"), errors, grid).mean(axis=0)
+        for condition in task.conditions
     }
-    return pd.DataFrame({"degrees": degrees, **shares})
+    return pd.DataFrame({unit: grid, **shares})
 
 
-def _events(task: str) -> tuple[pd.DataFrame, str]:
-    """The losses of all trainings of a task, one value a row, and the device they ran on."""
+def _events(task: str) -> tuple[pd.DataFrame, set[str]]:
+    """The losses of all trainings of a task, one value a row, and the devices they ran on."""
     rows, devices = [], set()
     for folder in sorted(path.parent for path in Path("runs").glob(f"train-*/{task}-*/run.json")):
         tags = json.loads((folder / "run.json").read_text())["tags"]
         devices.add(tags["env.device"])
         for line in (folder / "metrics.jsonl").read_text().splitlines():
             rows.extend(_values(json.loads(line), tags))
-    return pd.DataFrame(rows), ", ".join(sorted(devices))
+    return pd.DataFrame(rows), devices
 
 
 def _values(event: dict[str, Any], tags: dict[str, str]) -> Iterator[dict[str, Any]]:

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from benchmarks.config import Compute
+from benchmarks.datasets.hands.crops import RELIEF, millimetres, network_units, relief_offset
 from benchmarks.errors import UserError
 from benchmarks.files import whole
 
@@ -20,12 +21,21 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def to_network(images: np.ndarray, device: torch.device) -> Tensor:
-    """uint8 (N, H, W) -> float32 (N, 1, H, W) in [-1, 1]."""
+    """uint8 grey or uint16 depth in mm (N, H, W) -> float32 (N, 1, H, W) in [-1, 1].
+
+    Depth is taken relative to its own median (section 3.2, ledger: hand pre-processing): foreground about
+    [-1, -0.25], background 0.
+    """
+    if images.dtype == np.uint16:
+        units = network_units(images, relief_offset(images), RELIEF).clip(-1, 0)
+        return torch.from_numpy(units).to(device)[:, None]
     return torch.from_numpy(np.array(images)).to(device, torch.float32)[:, None] / 127.5 - 1
 
 
-def to_pixels(images: Tensor) -> np.ndarray:
-    """float (N, 1, H, W) in [-1, 1] -> uint8 (N, H, W), rounded."""
+def to_pixels(images: Tensor, source: np.ndarray) -> np.ndarray:
+    """The inverse of `to_network`: float (N, 1, H, W) -> the type of the images (N, H, W) that it was made from."""
+    if source.dtype == np.uint16:
+        return millimetres(images[:, 0].cpu().numpy(), relief_offset(source), RELIEF)
     return ((images[:, 0] + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
 
 

@@ -63,7 +63,7 @@ def run(params: Params, condition: str, seed: int) -> None:
         network,
         optimizer(settings.optimizer, network, settings.lr),
         gaze_loss,
-        train=lambda chosen: samples(training[chosen]),
+        train=lambda chosen, _: samples(training[chosen]),
         count=len(training),
         validate=validate,
         batch=settings.batch,

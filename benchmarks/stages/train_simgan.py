@@ -22,13 +22,14 @@ from benchmarks.stages.tensors import (
 from benchmarks.stages.training import train
 from simgan.algorithm1 import Schedule, SimGAN
 from simgan.losses import PSI
-from simgan.networks import GAZE_LAYERS, Discriminator, Refiner
+from simgan.networks import GAZE_LAYERS, HAND_LAYERS, Discriminator, Refiner
 
+LAYERS = {"gaze": GAZE_LAYERS, "hand": HAND_LAYERS}
 SAMPLES = 8  # columns of a sample grid
 
 
 def run(params: Params, task: str, seed: int) -> None:
-    settings = params.simgan.gaze
+    settings = getattr(params.simgan, task)
     stores = Path("stores") / task
     synthetic, real = open_store(stores / "synthetic", task), open_store(stores / "real", task)
     device = choose_device(params.compute)
@@ -43,7 +44,7 @@ def run(params: Params, task: str, seed: int) -> None:
     refiner = place(Refiner(**architecture), device)
     height, width = synthetic.images.shape[1:]
     discriminator = place(
-        Discriminator(GAZE_LAYERS, settings.discriminator, size=(height, width), width=settings.discriminator_width),
+        Discriminator(LAYERS[task], settings.discriminator, size=(height, width), width=settings.discriminator_width),
         device,
     )
     schedule = Schedule(
@@ -53,6 +54,7 @@ def run(params: Params, task: str, seed: int) -> None:
         settings.k_g,
         settings.k_d,
         settings.batch,
+        settings.lr_drops,
     )
     trainer = SimGAN(
         refiner,
@@ -68,13 +70,14 @@ def run(params: Params, task: str, seed: int) -> None:
         generator=generator(seed, f"train-simgan/{task}"),
     )
 
-    shown = to_network(synthetic.images[:SAMPLES], device)
+    first = synthetic.images[:SAMPLES]
 
     @torch.no_grad()
     def grid() -> np.ndarray:
-        """Synthetic over refined over real, (3 H, SAMPLES W)."""
-        rows = synthetic.images[:SAMPLES], to_pixels(refiner(shown)), real.images[:SAMPLES]
-        return np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
+        """Synthetic over refined over real, (3 H, SAMPLES W), uint8: depth as in the network, the near dark."""
+        refined = to_pixels(refiner(to_network(first, device)), first)
+        rows = first, refined, real.images[:SAMPLES]
+        return np.concatenate([np.concatenate(list(_grey(row)), axis=1) for row in rows])
 
     train(
         trainer,
@@ -94,3 +97,8 @@ def run(params: Params, task: str, seed: int) -> None:
             Path("models/simgan") / f"{task}-{seed}.safetensors", refiner.state_dict(), architecture
         ),
     )
+
+
+def _grey(images: np.ndarray) -> np.ndarray:
+    units = to_network(images, torch.device("cpu"))[:, 0].numpy()
+    return images if images.dtype == np.uint8 else np.rint((units + 1) * 255).astype(np.uint8)

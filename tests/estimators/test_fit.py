@@ -16,7 +16,7 @@ def fit(validation: list[float], *, max_steps: int = 100, patience: int = 2, see
         network,
         torch.optim.Adam(network.parameters(), lr=lr),
         nn.functional.mse_loss,
-        train=lambda chosen: (x[chosen], 2 * x[chosen]),
+        train=lambda chosen, _: (x[chosen], 2 * x[chosen]),
         count=12,
         validate=lambda _: next(losses),
         batch=4,
@@ -51,7 +51,7 @@ def test_an_epoch_shows_every_image_once():
     trainer = fit([9.0] * 9, max_steps=6, patience=9)
     shown: list[int] = []
     train = trainer.train
-    trainer.train = lambda chosen: shown.extend(chosen.tolist()) or train(chosen)
+    trainer.train = lambda chosen, generator: shown.extend(chosen.tolist()) or train(chosen, generator)
     while not trainer.done:
         trainer.advance()
     assert sorted(shown[:12]) == sorted(shown[12:]) == list(range(12))

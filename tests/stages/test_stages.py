@@ -47,7 +47,7 @@ def test_pixels_survive_the_way_to_the_network_and_back():
     images = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
     tensor = to_network(images, torch.device("cpu"))
     assert (tensor.min(), tensor.max()) == (-1, 1)
-    assert np.array_equal(to_pixels(tensor), images)
+    assert np.array_equal(to_pixels(tensor, images), images)
 
 
 def test_same_parameters_same_bytes_and_another_seed_others(workspace: Path, tiny: Tiny):
@@ -64,7 +64,7 @@ def test_same_parameters_same_bytes_and_another_seed_others(workspace: Path, tin
 DECIDES = {  # a key of simgan.gaze -> another value; log_every and sample_every decide nothing
     "features": 5, "blocks": 2, "kernel": 5, "padding": "zeros", "discriminator": "global", "discriminator_width": 0.2,
     "lam": 0.5, "psi": "derivatives", "optimizer": "sgd", "lr": 0.01, "batch": 6, "history": 2, "k_d": 2, "k_g": 3,
-    "refiner_pretraining": 4, "discriminator_pretraining": 3, "iterations": 8,
+    "refiner_pretraining": 4, "discriminator_pretraining": 3, "iterations": 8, "lr_drops": [[1, 1e-5]],
 }  # fmt: skip
 
 
@@ -109,7 +109,7 @@ def test_1x_is_a_quarter_of_what_is_not_held_out(workspace: Path, tiny: Tiny, mo
 def test_evaluation_has_a_row_per_image_with_the_right_error(workspace: Path, tiny: Tiny):
     params = tiny({"seeds": [0]})
     train_all(params)
-    evaluate.run(params)
+    evaluate.run(params, "gaze")
     rows = pd.read_parquet("results/gaze.parquet")
     assert len(rows) == len(CONDITIONS) * 24
     row = rows[(rows.condition == "real") & (rows.image == 7)].iloc[0]

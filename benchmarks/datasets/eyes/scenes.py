@@ -18,7 +18,7 @@ PERSONS = 15
 GLASSES = (2, 5, 9, 12)
 # Albedos of skin and iris go round the persons, so that every half of them has light and dark.
 TONES = ((0.5, 0.07), (0.4, 0.14), (0.58, 0.22), (0.3, 0.07), (0.46, 0.1), (0.54, 0.3), (0.36, 0.08))
-PERSON_KEY = 20151207  # persons stay who they are whatever seed a data set is drawn with
+PERSON_KEY = 20170721  # persons stay who they are whatever seed a data set is drawn with
 NO_GLASSES = {
     "rim": 0.0, "rim_albedo": 0.0, "rim_y": 0.0, "rim_height": 15.0, "rim_width": 1.0,
     "lens_glare": 0.0, "lens_glare_x": 0.0, "lens_glare_y": 0.0,
@@ -52,15 +52,15 @@ def simulator_scenes(count: int, rng: np.random.Generator) -> Scenes:
     while (away := gaze[:, 2] > -np.cos(np.radians(45))).any():
         pose[away] = rng.uniform(-1, 1, (int(away.sum()), 4)) * (20, 20, 30, 30)
         gaze = _turned(pose[:, 0], pose[:, 1], geo.direction(pose[:, 2], pose[:, 3]))
-    centre = np.stack([spread(-1.5, 1.5), spread(-1.5, 1.5), geo.DISTANCE + spread(-15, 15)], -1)
+    centre = np.stack([spread(-1.5, 1.5), spread(-2.5, 0.5), geo.DISTANCE + spread(-15, 15)], -1)
     iris = spread(5.6, 6.2)
     return _scenes(count, {
         "centre": centre, "gaze": gaze, "head_pitch": pose[:, 0], "head_yaw": pose[:, 1],
         "iris_radius": iris, "pupil_radius": iris * spread(0.3, 0.55),
         "iris_albedo": rng.choice([0.05, 0.09, 0.15, 0.22], count), "iris_fibres": spread(0.05, 0.12),
         "iris_phase": spread(0, 6.28), "limbus": spread(0.4, 0.7), "sclera_albedo": spread(0.65, 0.85),
-        "corner_in": spread(-14.5, -13), "corner_out": spread(12.5, 14), "corner_y": spread(0, 1.2),
-        "corner_slope": spread(-0.1, 0.02), "upper_lid": spread(16, 25), "lower_lid": spread(20, 27),
+        "corner_in": spread(-14.5, -13), "corner_out": spread(12.5, 14), "corner_y": spread(0.8, 2.8),
+        "corner_slope": spread(-0.1, 0.02), "upper_lid": spread(11.5, 20.5), "lower_lid": spread(20, 27),
         "upper_round": spread(0.2, 0.5), "lower_round": spread(0, 0.3), "lid_skew": spread(-0.15, 0.1),
         "crease": spread(2.2, 4), "crease_depth": spread(0.4, 1), "bag_depth": spread(0.05, 0.3),
         "socket": spread(0.3, 0.6),

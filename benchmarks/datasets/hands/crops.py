@@ -10,6 +10,7 @@ from benchmarks.datasets.hands.renderer import Rays
 
 FX, FY, U0, V0 = 588.03, 587.07, 320.0, 240.0  # NYU's frontal camera
 CUBE = 300.0  # mm
+RELIEF = 400.0  # mm a network unit: with an offset behind the cube, its 300 mm fill [-1, -0.25]
 BACKGROUND = -0.125  # network units between background (0) and any foreground (-0.25 or below)
 
 
@@ -72,6 +73,12 @@ def millimetres(units: np.ndarray, offset: float | np.ndarray = 2000.0, scale: f
     """The inverse of `network_units` -> uint16 mm; values above BACKGROUND are background, 0."""
     offset = np.asarray(offset, np.float32).reshape(-1, 1, 1)
     return np.where(units < BACKGROUND, np.rint(np.maximum(units * np.float32(scale) + offset, 1)), 0).astype(np.uint16)
+
+
+def relief_offset(depth: np.ndarray) -> np.ndarray:
+    """An offset (N,) for `network_units` with RELIEF that needs no label: as `cube_offset`, of the median depth."""
+    medians = [np.median(image[image > 0]) if image.any() else 0.0 for image in depth]
+    return cube_offset(np.array(medians))
 
 
 def cube_offset(crop_d: np.ndarray) -> np.ndarray:

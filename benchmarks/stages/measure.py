@@ -1,0 +1,95 @@
+"""Stage measure: what refining did to the images themselves (sections 3.1 and 3.3), without a label of the real domain.
+
+Of the real domain's persons it reads the names, to tell how much real persons differ from one another.
+"""
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks import tracking
+from benchmarks.config import Params
+from benchmarks.datasets.store import Store, open_store
+from benchmarks.files import whole
+from benchmarks.measures import artefacts, preservation, realism, two_sample
+from benchmarks.stages.tensors import choose_device, generator, to_network
+from benchmarks.tasks import blocks
+
+IMAGES = 1000  # of each kind, at most: the measures have long settled
+
+
+def run(params: Params, task: str, seed: int) -> None:
+    choose_device(params.compute)  # sets the threads, on which the last bits of sums depend
+    stores = Path("stores") / task
+    synthetic, refined = open_store(stores / "synthetic", task), open_store(stores / f"refined-{seed}", task)
+    real, persons = open_store(stores / "real", task), open_store(stores / "real_labelled", task)
+    shown = sample(len(synthetic), seed, f"measure/{task}/synthetic")
+    before, after = units(synthetic, shown), units(refined, shown)
+    target = units(real, sample(len(real), seed, f"measure/{task}/real"))
+
+    reference = realism.summarise(target)
+    known = sample(len(persons), seed, f"measure/{task}/persons")
+    who = persons.labels
+    groups = np.asarray(blocks(who) if task == "hand" else who["person"])[known]
+    null = realism.real_against_real(units(persons, known), groups) if len(set(groups)) > 1 else {}
+    measured: dict[str, Any] = {
+        "realism": {
+            "synthetic": realism.compare(before, reference, before),
+            "refined": realism.compare(after, reference, before),
+            "real": {name: float(np.mean(values)) for name, values in null.items()},
+        },
+        "artefacts": {
+            "synthetic": artefacts.artefacts(before, target),
+            "refined": artefacts.artefacts(after, target),
+        },
+        "two_sample": {
+            "synthetic": judged(before, target, seed, f"{task}/synthetic"),
+            "refined": judged(after, target, seed, f"{task}/refined"),
+            "real": judged(target[::2], target[1::2], seed, f"{task}/real"),
+        },
+    }
+    if "iris_00_x" in synthetic.labels:
+        kept = preservation.preservation(
+            synthetic.images[shown], refined.images[shown], synthetic.labels.iloc[shown].reset_index(drop=True)
+        )
+        measured["preservation"] = {f.name: getattr(kept, f.name) for f in fields(kept) if f.name != "shifts"}
+    with whole(Path("results/measures") / f"{task}-{seed}.json") as file:
+        file.write_text(json.dumps(measured, indent=2, sort_keys=True) + "\n")
+    with tracking.run(
+        Path("runs/measure") / f"{task}-{seed}",
+        experiment=task,
+        name=f"measure seed {seed}",
+        params={"task": task, "seed": seed},
+        tags={"stage": "measure", "task": task, "seed": str(seed)},
+        inputs={"refined": (refined.digest, len(refined)), "real": (real.digest, len(real))},
+        live=False,
+    ) as diary:
+        diary.final({f"measure/{name}": value for name, value in flat(measured).items()})
+    print(f"measure {task}-{seed}: results/measures/{task}-{seed}.json", flush=True)
+
+
+def sample(count: int, seed: int, name: str) -> np.ndarray:
+    """At most `IMAGES` indices in order."""
+    return torch.randperm(count, generator=generator(seed, name))[:IMAGES].sort().values.numpy()
+
+
+def units(store: Store, chosen: np.ndarray) -> np.ndarray:
+    """float32 (n, H, W) in [-1, 1], as the networks see them."""
+    return to_network(store.images[chosen], torch.device("cpu"))[:, 0].numpy()
+
+
+def judged(a: np.ndarray, b: np.ndarray, seed: int, name: str) -> dict[str, Any]:
+    """A classifier in the place of Table 1's people; images count as independent, as the paper's answers do."""
+    found = two_sample.two_sample(a, b, None, None, generator(seed, f"measure/{name}"))
+    return {key: getattr(found, key) for key in ("accuracy", "low", "high", "p", "hits", "trials")}
+
+
+def flat(nested: dict[str, Any], prefix: str = "") -> dict[str, float]:
+    pairs: dict[str, float] = {}
+    for key, value in nested.items():
+        pairs |= flat(value, f"{prefix}{key}/") if isinstance(value, dict) else {f"{prefix}{key}": float(value)}
+    return pairs

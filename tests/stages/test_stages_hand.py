@@ -1,0 +1,169 @@
+"""The hand's stages on tiny stores: depth in and out, views, what each may read, errors by hand, resumption."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from benchmarks.config import Params
+from benchmarks.datasets import store as stores
+from benchmarks.datasets.hands.crops import crop_to_mm
+from benchmarks.datasets.store import open_store
+from benchmarks.stages import evaluate, refine, train_hand, train_simgan
+from benchmarks.stages.tensors import load_weights, to_network, to_pixels
+from benchmarks.tasks import HAND, JOINTS
+from estimators.hourglass import Hourglass
+from tests.conftest import write_yaml
+
+ROOT = Path(__file__).parents[2]
+Tiny = Callable[..., Params]
+
+
+def train_all(params: Params) -> None:
+    train_simgan.run(params, "hand", 0)
+    refine.run(params, "hand", 0)
+    for condition in HAND.conditions:
+        train_hand.run(params, condition, 0)
+
+
+def weights() -> dict[str, bytes]:
+    return {path.as_posix(): path.read_bytes() for path in sorted(Path("models").rglob("*.safetensors"))}
+
+
+def test_depth_survives_the_way_to_the_network_and_back(hand_workspace: Path):
+    images = open_store(Path("stores/hand/synthetic"), "hand").images[:6]
+    units = to_network(images, torch.device("cpu"))
+    assert (units[:, 0].numpy()[images == 0] == 0).all()
+    assert units.min() >= -1
+    assert units[:, 0].numpy()[images > 0].max() < -0.125
+    assert np.array_equal(to_pixels(units, images), images)
+
+
+def test_nothing_but_the_real_row_reads_real_labels(hand_workspace: Path, tiny: Tiny, monkeypatch):
+    opened: set[str] = set()
+    original = stores.open_store
+
+    def recorded(path: Path, task: str):
+        opened.add(path.name)
+        return original(path, task)
+
+    for module in (train_simgan, refine, train_hand):
+        monkeypatch.setattr(module, "open_store", recorded)
+    train_simgan.run(tiny(), "hand", 0)
+    assert opened == {"synthetic", "real"}
+    opened.clear()
+    refine.run(tiny(), "hand", 0)
+    assert opened == {"synthetic"}
+    for condition in HAND.conditions:
+        opened.clear()
+        train_hand.run(tiny(), condition, 0)
+        expected = {"real": "real_labelled", "refined": "refined-0", "synthetic": "synthetic"}
+        assert opened == {expected[condition.split("_")[0]]}
+
+
+@pytest.mark.parametrize(("condition", "count"), [("synthetic", 15), ("synthetic_3x", 44), ("real", 11)])
+def test_3x_is_all_views_and_1x_the_frontal_one(hand_workspace: Path, tiny: Tiny, monkeypatch, condition, count):
+    """16 frames in 3 views: 16 or 48 images, a tenth, 1 or 4, held out; 12 real frames, 1 held out."""
+    trainers = []
+    monkeypatch.setattr(train_hand, "train", lambda trainer, **_: trainers.append(trainer))
+    train_hand.run(tiny(), condition, 0)
+    assert trainers[0].count == count
+
+
+def test_errors_are_distances_in_224_crop_pixels_and_mm(hand_workspace: Path, tiny: Tiny):
+    train_hand.run(tiny(), "real", 0)
+    test = open_store(Path("stores/hand/test"), "hand")
+    path = Path("models/hand/real-0.safetensors")
+    errors = evaluate.hand_errors(path, test, torch.device("cpu"))
+    network = load_weights(path, Hourglass, torch.device("cpu"))
+    with torch.no_grad():
+        maps = network(to_network(test.images[:1], torch.device("cpu")))[0, -1]
+    j = 5
+    row, column = divmod(int(maps[j].argmax()), maps.shape[-1])
+    label = test.labels.iloc[0]
+    u, v = (column + 0.5) * 4 - 0.5, (row + 0.5) * 4 - 0.5  # heat maps of 8 for crops of 32
+    coarse = np.hypot(u - label[f"{JOINTS[j]}_u"], v - label[f"{JOINTS[j]}_v"])
+    assert errors[0, j] == pytest.approx(coarse * 7, abs=7 * 4 * 0.75)  # sub-pixel decoding moves it by half a cell
+    assert errors.shape == (8, 28)
+
+
+def test_millimetres_read_the_depth_at_the_estimate(hand_workspace: Path, monkeypatch):
+    """An estimate at the truth is off by the joint's depth below the surface alone; one on background by NaN."""
+    test = open_store(Path("stores/hand/test"), "hand")
+    uv = np.stack([test.labels[[f"{joint}_{axis}" for joint in JOINTS]].to_numpy() for axis in "uv"], axis=2)
+    uv[0, 0] = (0.0, 0.0)
+    monkeypatch.setattr(evaluate, "load_weights", lambda *_: None)
+    monkeypatch.setattr(evaluate.hourglass, "estimate", lambda *_: torch.from_numpy(uv))
+    errors = evaluate.hand_errors(Path("none"), test, torch.device("cpu"))
+    assert np.isnan(errors[0, 14])
+    assert errors[1:, :14].max() == pytest.approx(0, abs=1e-6)
+    row, column = (int(np.rint(test.labels[f"palm_{axis}"][3])) for axis in "vu")
+    depth = float(test.images[3, row, column])
+    crop = test.labels[["crop_u", "crop_v", "crop_d"]].to_numpy()[3:4]
+    point = crop_to_mm(np.array([[[*uv[3, 13], depth]]]), crop, 32)[0, 0]
+    truth = test.labels[["palm_x", "palm_y", "palm_d"]].to_numpy()[3]
+    assert errors[3, 27] == pytest.approx(float(np.linalg.norm(point - truth)), abs=1e-6)
+
+
+def test_evaluation_has_a_row_per_image(hand_workspace: Path, tiny: Tiny):
+    params = tiny({"seeds": [0]})
+    train_all(params)
+    evaluate.run(params, "hand")
+    rows = pd.read_parquet("results/hand.parquet")
+    assert len(rows) == len(HAND.conditions) * 8
+    assert set(HAND.errors) < set(rows.columns)
+
+
+def test_poisoned_real_labels_change_the_real_row_only(hand_workspace: Path, tiny: Tiny):
+    params = tiny()
+    train_all(params)
+    before = weights()
+    for name in ("test", "real_labelled"):
+        store = open_store(Path("stores/hand") / name, "hand")
+        labels = store.labels.copy()
+        labels[[f"{joint}_u" for joint in JOINTS]] = labels[[f"{joint}_v" for joint in JOINTS]].to_numpy()
+        chunk = (np.array(store.images), labels)
+        shape = store.images.shape[1:]
+        stores.write_store(
+            store.path, [chunk], task="hand", domain="real", count=len(store), shape=shape, dtype="uint16"
+        )
+    train_all(params)
+    after = weights()
+    assert [name for name in before if before[name] != after[name]] == ["models/hand/real-0.safetensors"]
+
+
+CHILD = """
+import sys
+from benchmarks import config
+from benchmarks.stages import train_hand, training
+original = training.train
+train_hand.train = lambda *args, **kwargs: original(*args, **kwargs, checkpoint_every_s=float(sys.argv[1]))
+train_hand.run(config.load(), "synthetic_3x", 0)
+"""
+
+
+def test_killed_training_resumes_and_ends_in_the_same_bytes(hand_workspace: Path, tiny: Tiny):
+    values = tiny({"estimators.hand.max_steps": 60, "estimators.hand.patience": 99}).model_dump(mode="json")
+    write_yaml(hand_workspace / "params.yaml", values)
+    command = [sys.executable, "-c", CHILD]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run([*command, "3600"], check=True, env=environment, stdout=subprocess.DEVNULL)
+    never_killed = weights()
+    Path("models/hand/synthetic_3x-0.safetensors").unlink()
+    process = subprocess.Popen([*command, "0.02"], env=environment, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not list(Path(".checkpoints").glob("*/*/state.pt")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    resumed = subprocess.run([*command, "3600"], check=True, env=environment, capture_output=True, text=True)
+    assert "resuming at step" in resumed.stdout
+    assert weights() == never_killed
