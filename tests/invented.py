@@ -76,6 +76,22 @@ def invented_measures(rng: np.random.Generator) -> list[dict]:
     ]
 
 
+def invented_inventory(rng: np.random.Generator, gaze: bool) -> list[dict]:
+    """By domain, as stage report gathers it."""
+    return [
+        {
+            "domain": domain,
+            "images": 40,
+            "persons": {"p00": 30, "p01": 10},
+            "rejected": 2,
+            "rejected_first": [("3.jpg", "truncated <image>"), ("4.jpg", "empty file")],
+            "gaze": rng.normal(0, 15, (40, 2)) if gaze else None,
+            "sheet": None,
+        }
+        for domain in ("synthetic", "real, unlabelled", "test")
+    ]
+
+
 def invented(standin: bool = True) -> dict:
     rng = np.random.default_rng(7)
     rows = invented_rows(rng)
@@ -87,6 +103,7 @@ def invented(standin: bool = True) -> dict:
         "losses": {"gaze": invented_losses(rng, MEANS, "train-gaze")},
         "samples": {"gaze": eyes},
         "measured": {"gaze": invented_measures(rng)},
+        "inventory": {"gaze": invented_inventory(rng, gaze=True)},
         "claims": verdicts.claims(metrics),
         "findings": verdicts.contradictions(),
         "data": {
@@ -142,6 +159,7 @@ def invented_both() -> dict:
         "samples": given["samples"] | {"hand": {name: invented_depth(rng, by) for name, by in depths.items()}},
         "measured": given["measured"]
         | {"hand": [{k: v for k, v in seed.items() if k != "preservation"} for seed in invented_measures(rng)]},
+        "inventory": given["inventory"] | {"hand": invented_inventory(rng, gaze=False)},
         "claims": verdicts.claims(metrics),
         "data": given["data"] | {"hand": described},
     }

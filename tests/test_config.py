@@ -104,3 +104,14 @@ def test_changed_values_say_what_the_paper_has():
 def test_an_unknown_preset_lists_the_known_ones():
     with pytest.raises(UserError, match="there are ci, embedded, paper"):
         presets.compose("papr")
+
+
+def test_a_preset_that_extends_another_has_its_values_and_changes_some():
+    embedded, real = (presets.parse(presets.compose(name)) for name in ("embedded", "real-eyes"))
+    assert real["simgan"] == embedded["simgan"]
+    assert real["data"]["hand"] == embedded["data"]["hand"]
+    assert real["data"]["gaze"]["test"]["source"] == "folder"
+    tested, trained = (
+        set(part["subjects"]) for part in (real["data"]["gaze"]["test"], real["data"]["gaze"]["real"]["parts"][0])
+    )
+    assert not tested & trained

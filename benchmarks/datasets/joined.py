@@ -47,6 +47,7 @@ class Joined:
         """Each part's own check, on its images."""
         assert labels is not None
         for i, part in enumerate(self.parts):
-            own = (labels["part"] == i).to_numpy()
-            if own.any():
-                part.check(images[own], labels[own].dropna(axis=1, how="all").reset_index(drop=True))
+            own = np.flatnonzero(labels["part"] == i)
+            if len(own):
+                mine = labels.take(own).dropna(axis="columns", how="all")
+                part.check(images[own], mine.reset_index(drop=True))

@@ -246,3 +246,10 @@ def _percent_axis(axis: Any) -> None:
     from matplotlib.ticker import PercentFormatter
 
     axis.set_major_formatter(PercentFormatter(1, decimals=0))
+
+
+def directions(ax: "Axes", angles: np.ndarray) -> None:
+    """Where eyes look: pitch and yaw (N, 2) in degrees, counted in squares of 5 degrees."""
+    bins = np.arange(-60, 61, 5)
+    ax.hist2d(angles[:, 1], angles[:, 0], bins=[bins, bins], cmap="Blues", cmin=1, rasterized=True)
+    ax.set(xlabel="yaw, degrees (to image left)", ylabel="pitch, degrees (up)", aspect="equal")

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.errors import UserError
-from benchmarks.report import evidence, measures, results, sections, training
+from benchmarks.report import datasets, evidence, measures, results, sections, training
 from benchmarks.report.sections import Section
 from benchmarks.report.tables import Record, Table
 from benchmarks.report.view import GAZE, VIEWS, View
@@ -55,6 +55,7 @@ def build(
     losses: Mapping[str, pd.DataFrame],
     samples: Mapping[str, Mapping[str, Any]],
     measured: Mapping[str, Sequence[Mapping[str, Any]]],
+    inventory: Mapping[str, Sequence[Mapping[str, Any]]],
     claims: Sequence[Mapping[str, Any]],
     data: Mapping[str, Mapping[str, Any]],
     run: Mapping[str, Any],
@@ -65,7 +66,8 @@ def build(
     metrics is the dict of metrics.json. By task: rows (one a test image: the task's identity, condition, seed, image,
     errors), losses (one a value: stage, condition, seed, step, metric, value), samples (absent, or synthetic, refined
     (K, H, W) and real (M, H, W): uint8 eyes, uint16 depth in mm), measured (what stage measure found, one a seed),
-    data (label, standin, synthetic, real, for hands masked; what else it has is listed).
+    inventory (what load-synthesis made, one a domain), data (label, standin, synthetic, real, for hands masked; what
+    else it has is listed).
     claims and findings are those of `benchmarks.verdicts`. run: preset, seeds, device, parameters, and
     selection, which tells how lambda and the steps were chosen. Raises UserError where `out` cannot be written.
     """
@@ -79,7 +81,9 @@ def build(
             name,
             name.capitalize(),
             view.title,
-            _told(view, metrics, rows[name], losses[name], samples.get(name), measured[name], data[name]),
+            _told(
+                view, metrics, rows[name], losses[name], samples.get(name), measured[name], inventory[name], data[name]
+            ),
             warning=view.warning(data[name]),
         )
         for name, view in views.items()
@@ -107,6 +111,7 @@ def _told(
     losses: pd.DataFrame,
     sample: Mapping[str, Any] | None,
     measured: Sequence[Mapping[str, Any]],
+    inventory: Sequence[Mapping[str, Any]],
     data: Mapping[str, Any],
 ) -> list[Section]:
     compared = results.comparisons(view, metrics["comparisons"][view.task.name])
@@ -123,6 +128,7 @@ def _told(
         evidence.persons(view, rows),
         *joints,
         evidence.significance(view, compared),
+        datasets.loaded(view, inventory),
     ]
 
 

@@ -32,7 +32,7 @@ class Plot:
 
     @property
     def uri(self) -> str:
-        return _data_uri(self.drawing.svg, "image/svg+xml")
+        return data_uri(self.drawing.svg, "image/svg+xml")
 
 
 @dataclass(frozen=True)
@@ -151,8 +151,8 @@ def _png(image: np.ndarray) -> str:
 
     file = io.BytesIO()
     Image.fromarray(image).save(file, format="png", optimize=True)
-    return _data_uri(file.getvalue(), "image/png")
+    return data_uri(file.getvalue(), "image/png")
 
 
-def _data_uri(content: bytes, kind: str) -> str:
+def data_uri(content: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"

@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks import tracking
 from benchmarks.config import Camera, Kinect, Params, Simulator
 from benchmarks.datasets import catalogue, eyes, hands
 from benchmarks.datasets.catalogue import VIEWS
+from benchmarks.datasets.hands import crops
 from benchmarks.datasets.loading import load_files
 from benchmarks.datasets.store import GAZE, Store, write_store
 from benchmarks.errors import UserError
@@ -21,6 +23,7 @@ from benchmarks.progress import Progress
 
 EYE = (35, 55)
 CHUNK = 4096  # images copied at a time
+SHEET = 8, 16  # rows and columns of a contact sheet
 
 Chunks = Iterable[tuple[np.ndarray, pd.DataFrame | None]]
 
@@ -58,6 +61,18 @@ def run(params: Params, task: str, domain: str) -> None:
         store = load_files(reader, whole, task=task, domain=domain, rejected_at_most=limit)
     if domain == "real":
         separate_labels(store, path)
+    with tracking.run(
+        Path("runs/load-synthesis") / f"{task}-{domain}",
+        experiment=task,
+        name=f"load-synthesis {domain}",
+        params={"task": task, "domain": domain, **source.model_dump()},
+        tags={"stage": "load-synthesis", "task": task, "domain": domain},
+        inputs={domain: (store.digest, len(store))},
+        live=False,
+    ) as diary:
+        diary.image(0, "contact_sheet", contact_sheet(store.images))
+        found = store.info.get("summary", {})
+        diary.final({"load/images": float(len(store)), "load/rejected": float(found.get("rejected", 0))})
     print(f"{title}: {len(store)} images in {path}", flush=True)
 
 
@@ -96,6 +111,20 @@ def rendered(source: Simulator | Camera | Kinect, task: str, domain: str, size: 
     else:
         hand = hands.simulator(source.count, source.seed, views, size)
     return Rendered(hand, source.count * len(views), (size, size), "uint16")
+
+
+def contact_sheet(images: np.ndarray) -> np.ndarray:
+    """Images from the whole store, evenly, as one picture: uint8, depth as the networks see it."""
+    rows, columns = SHEET
+    chosen = images[np.linspace(0, len(images) - 1, min(len(images), rows * columns), dtype=int)]
+    tiles = np.array(chosen)
+    if tiles.dtype == np.uint16:
+        tiles = np.rint(255 * (1 + crops.network_units(tiles, crops.relief_offset(tiles), crops.RELIEF))).astype(
+            np.uint8
+        )
+    missing = np.zeros((rows * columns - len(tiles), *tiles.shape[1:]), np.uint8)
+    tiles = np.concatenate([tiles, missing]).reshape(rows, columns, *tiles.shape[1:])
+    return np.concatenate(list(np.concatenate(list(tiles.swapaxes(0, 1)), axis=2)), axis=0)
 
 
 def _rows(store: Store, kept: np.ndarray, labels: pd.DataFrame | None) -> Chunks:

@@ -30,7 +30,8 @@ SELECTION = (
 
 def run(params: Params, tasks: Sequence[str] = tuple(TASKS), out: Path = REPORTS, pictures: bool = True) -> None:
     """The report of some tasks in `out`; `pictures` False leaves out every image of the data, as of real persons."""
-    rows, losses, samples, measured, data, summaries, devices = {}, {}, {}, {}, {}, [], set()
+    rows, losses, samples, measured, data, inventory = {}, {}, {}, {}, {}, {}
+    summaries, devices = [], set()
     for name in tasks:
         task = TASKS[name]
         stores = {store: open_store(Path("stores") / name / store, name) for store in ("synthetic", "real", "test")}
@@ -45,6 +46,7 @@ def run(params: Params, tasks: Sequence[str] = tuple(TASKS), out: Path = REPORTS
         if pictures:
             samples[name] = _samples(stores["synthetic"], refined, stores["real"])
         data[name] = _described(name, sources, stores)
+        inventory[name] = [_inventory(name, store, pictures) for store in ("synthetic", "real", "test")]
         kind = {
             "test_data": _identity(sources.test, stores["test"]),
             "preset": params.preset,
@@ -53,6 +55,7 @@ def run(params: Params, tasks: Sequence[str] = tuple(TASKS), out: Path = REPORTS
         random = np.random.default_rng(params.evaluation.seed)
         summaries.append(summary.summarise(rows[name], task, random, kind, params.evaluation.resamples))
     metrics = summary.merge(*summaries)
+    claims, findings = verdicts.claims(metrics), verdicts.contradictions()
     with whole(out / ".building") as beside:
         beside.mkdir()
         build(
@@ -62,8 +65,9 @@ def run(params: Params, tasks: Sequence[str] = tuple(TASKS), out: Path = REPORTS
             losses=losses,
             samples=samples,
             measured=measured,
-            claims=verdicts.claims(metrics),
-            findings=verdicts.contradictions(),
+            inventory=inventory,
+            claims=claims,
+            findings=findings,
             data=data,
             run={
                 "preset": params.preset,
@@ -74,6 +78,8 @@ def run(params: Params, tasks: Sequence[str] = tuple(TASKS), out: Path = REPORTS
             },
         )
         summary.write(metrics, beside / "metrics.json")
+        told = {"claims": claims, "contradictions": findings}
+        (beside / "claims.json").write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
         (beside / "plots").mkdir()
         for name in tasks:
             _curves(rows[name], TASKS[name]).to_csv(beside / "plots" / f"{name}.csv", index=False, float_format="%.6f")
@@ -120,6 +126,30 @@ def _described(name: str, sources: GazeData | HandData, stores: dict[str, Store]
     if isinstance(sources.test, Kinect):
         described["masked"] = sources.test.masked
     return described
+
+
+def _inventory(task: str, domain: str, pictures: bool) -> dict[str, Any]:
+    """What load-synthesis made of a domain: numbers, persons, directions of gaze, what it rejected, a contact sheet."""
+    store = open_store(Path("stores") / task / domain, task)
+    known = store if "labels" in store.info["digests"] else open_store(store.path.with_name("real_labelled"), task)
+    found = store.info.get("summary", {})
+    persons = known.labels["person"].value_counts().sort_index()
+    sheet = Path("runs/load-synthesis") / f"{task}-{domain}" / "images/contact_sheet_000000.png"
+    return {
+        "domain": {"synthetic": "synthetic", "real": "real, unlabelled", "test": "test"}[domain],
+        "images": len(store),
+        "persons": persons.to_dict(),
+        "rejected": found.get("rejected", 0),
+        "rejected_first": found.get("rejected_first", []),
+        "gaze": _angles(known.gaze()) if task == "gaze" else None,
+        "sheet": sheet.read_bytes() if pictures else None,
+    }
+
+
+def _angles(gaze: np.ndarray) -> np.ndarray:
+    """Unit vectors (N, 3), MPIIGaze's camera frame -> pitch and yaw (N, 2) in degrees."""
+    x, y, z = gaze.T
+    return np.degrees(np.stack([np.arcsin(np.clip(-y, -1, 1)), np.arctan2(-x, -z)], axis=1))
 
 
 def _curves(rows: pd.DataFrame, task: Task) -> pd.DataFrame:
