@@ -9,7 +9,18 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import curves, summary, verdicts
-from benchmarks.config import Camera, EyeSource, GazeData, HandData, HandSource, Kinect, Params, Simulator
+from benchmarks.config import (
+    Camera,
+    EyeSource,
+    GazeData,
+    HandData,
+    HandSource,
+    Kinect,
+    OnDisk,
+    Params,
+    Several,
+    Simulator,
+)
 from benchmarks.datasets.store import Store, open_store
 from benchmarks.files import remove, whole
 from benchmarks.report.page import build
@@ -21,8 +32,8 @@ SELECTION = (
     "Every choice was made by measures that use no label of the real domain. Learning rates, K_d and K_g are the "
     "paper's where it prints them and the preset keeps them. lambda is the value whose refined images have the nearest "
     "7x7 patches to unlabelled real ones among those that keep the synthetic images' edges, steps are what the time at "
-    "hand allows, the gaze CNN's batch goes by its validation loss on held-out synthetic images (README, How lambda and "
-    "the steps were chosen). Every estimator stops on a held-out part of its own training images."
+    "hand allows, the gaze CNN's batch goes by its validation loss on held-out synthetic images (README, How lambda "
+    "and the steps were chosen). Every estimator stops on a held-out part of its own training images."
 )
 
 
@@ -114,8 +125,8 @@ def _described(name: str, sources: GazeData | HandData, stores: dict[str, Store]
     described = {
         "label": "embedded stand-in" if standin else "real images",
         "standin": standin,
-        "synthetic": f"rendered {things}" if rendered else sources.synthetic.source,
-        "real": f"{things} seen by another camera, the stand-in," if standin else sources.test.source,
+        "synthetic": f"rendered {things}" if rendered else _called(sources.synthetic),
+        "real": f"{things} seen by another camera, the stand-in," if standin else _called(sources.test),
         "sources": sources.model_dump(),
         "images": {"synthetic": len(stores["synthetic"]), "real, unlabelled": len(stores["real"])}
         | {"test": len(stores["test"])},
@@ -124,6 +135,13 @@ def _described(name: str, sources: GazeData | HandData, stores: dict[str, Store]
     if isinstance(sources.test, Kinect):
         described["masked"] = sources.test.masked
     return described
+
+
+def _called(source: EyeSource | HandSource) -> str:
+    """A source on disk by the name of its folder."""
+    if isinstance(source, Several):
+        return " and ".join(map(_called, source.parts))
+    return Path(source.path).name if isinstance(source, OnDisk) else source.source
 
 
 def _inventory(task: str, domain: str, pictures: bool) -> dict[str, Any]:
