@@ -87,7 +87,7 @@ def summarise(
         },
     }
     measured = {
-        condition: {name: _measured(estimates[name], c, results) for name in task.metrics}
+        condition: {name: _measured(estimates[name], c, results, metric) for name, metric in task.metrics.items()}
         for c, condition in enumerate(task.conditions)
     }
     return _rounded(
@@ -199,10 +199,12 @@ def _by_seed(errors: np.ndarray, metric: Metric) -> np.ndarray:
     return np.array([[metric(seed, once)[0] for seed in condition] for condition in errors])
 
 
-def _measured(estimates: Estimates, c: int, results: Results) -> dict[str, Any]:
+def _measured(estimates: Estimates, c: int, results: Results, metric: Metric) -> dict[str, Any]:
     by_seed = estimates.by_seed[c]
     found = interval(by_seed.mean(), widen(estimates.draws[:, c], by_seed, results.cluster_count))
-    return {"value": found.estimate, "low": found.low, "high": found.high, "seeds": by_seed.tolist()}
+    most = np.inf if metric.d is None else 1.0  # widening knows no bounds: an error has one, a fraction two
+    low, high = max(found.low, 0.0), min(found.high, most)
+    return {"value": found.estimate, "low": low, "high": high, "seeds": by_seed.tolist()}
 
 
 def _comparisons(task: Task, results: Results, estimates: dict[str, Estimates]) -> dict[str, Any]:
