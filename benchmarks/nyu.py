@@ -12,10 +12,10 @@ import numpy as np
 
 from benchmarks import curves
 from benchmarks.datasets.hands.crops import unproject
+from benchmarks.datasets.nyu_frames import FIRST_PERSON
 from benchmarks.errors import UserError
 from benchmarks.tasks import JOINTS
 
-FIRST_PERSON = 2440  # test frames 1 to 2440; the rest are the second person's
 DISTANCES = (5.0, 10.0, 20.0, 30.0, 40.0)
 COLUMNS = 3 * len(JOINTS)
 

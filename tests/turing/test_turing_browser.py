@@ -38,7 +38,15 @@ class Server:
         command = [sys.executable, "-c", COMMAND, self.kind, self.port]
         environment = {"PYTHONPATH": str(ROOT), "PATH": ""}
         self.process = subprocess.Popen(
-            command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command,
+            cwd=self.folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=lambda: signal.signal(
+                signal.SIGINT, signal.SIG_DFL
+            ),  # jobs in the background inherit it ignored
         )
         assert self.process.stdout is not None
         found = re.search(r"http://127\.0\.0\.1:(\d+)/", line := self.process.stdout.readline())
