@@ -30,12 +30,12 @@ REPORTS = Path("reports")
 PAIRS, REALS = 12, 12
 SELECTION = (
     "Every choice was made by measures that use no label of the real domain. Learning rates, K_d and K_g are the "
-    "paper's where it prints them and the preset keeps them. lambda for gaze is the value whose refined images have the "
-    "nearest 7x7 patches to unlabelled real ones among those that keep the synthetic images' edges; for hands whole "
-    "runs at two values had been evaluated at five times the paper's learning rate before these measures showed one "
-    "seed in three broken, and the paper's rate was taken. Steps are what the time at hand allows, the gaze CNN's batch "
-    "goes by its validation loss on held-out synthetic images (README, How lambda and the steps were chosen). Every "
-    "estimator stops on a held-out part of its own training images."
+    "paper's where it prints them and the preset keeps them. lambda for gaze is the value whose refined images have "
+    "the nearest 7x7 patches to unlabelled real ones among those that keep the synthetic images' edges; for hands "
+    "whole runs at two values had been evaluated at five times the paper's learning rate before these measures showed "
+    "one seed in three broken, and the paper's rate was taken. Steps are what the time at hand allows, the gaze CNN's "
+    "batch goes by its validation loss on held-out synthetic images (README, How lambda and the steps were chosen). "
+    "Every estimator stops on a held-out part of its own training images."
 )
 
 
