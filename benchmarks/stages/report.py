@@ -97,6 +97,7 @@ def run(params: Params, tasks: Sequence[str] = tuple(TASKS), out: Path = REPORTS
         for made in sorted(beside.iterdir()):
             remove(out / made.name)
             made.rename(out / made.name)
+    remove(out / ".building")
     print(f"report: {out / 'index.html'} and {out / 'metrics.json'}", flush=True)
 
 
