@@ -19,8 +19,19 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 
 Task = Annotated[Literal["gaze", "hand"], typer.Option(help="Which task.")]
 Seed = Annotated[int, typer.Option(help="Base seed of the instance.")]
+Variant = Annotated[config.Variant | None, typer.Option(help="Section 3.3: the method without a part of it.")]
 Condition = Annotated[
-    Literal["synthetic", "synthetic_4x", "refined", "refined_4x", "real"], typer.Option(help="Training data.")
+    Literal[
+        "synthetic",
+        "synthetic_4x",
+        "refined",
+        "refined_4x",
+        "real",
+        "refined_without_history",
+        "refined_global_discriminator",
+        "refined_neither",
+    ],
+    typer.Option(help="Training data."),
 ]
 
 
@@ -35,27 +46,27 @@ def load_synthesis(
 
 
 @app.command()
-def train_simgan(task: Task, seed: Seed) -> None:
+def train_simgan(task: Task, seed: Seed, variant: Variant = None) -> None:
     """Stage: Algorithm 1; writes the refiner."""
     from benchmarks.stages import train_simgan
 
-    train_simgan.run(config.load(), task, seed)
+    train_simgan.run(config.load(), task, seed, variant or "")
 
 
 @app.command()
-def refine(task: Task, seed: Seed) -> None:
+def refine(task: Task, seed: Seed, variant: Variant = None) -> None:
     """Stage: refine the synthetic store."""
     from benchmarks.stages import refine
 
-    refine.run(config.load(), task, seed)
+    refine.run(config.load(), task, seed, variant or "")
 
 
 @app.command()
-def measure(task: Task, seed: Seed) -> None:
+def measure(task: Task, seed: Seed, variant: Variant = None) -> None:
     """Stage: what refining did to the images: realism, artefacts, preserved ground truth."""
     from benchmarks.stages import measure
 
-    measure.run(config.load(), task, seed)
+    measure.run(config.load(), task, seed, variant or "")
 
 
 @app.command()
@@ -77,6 +88,14 @@ def train_hand(
     from benchmarks.stages import train_hand
 
     train_hand.run(config.load(), condition, seed)
+
+
+@app.command()
+def baselines() -> None:
+    """Stage: Table 3's earlier estimators, trained on synthetic and on labelled real images, a row an image."""
+    from benchmarks.stages import baselines
+
+    baselines.run(config.load())
 
 
 @app.command()

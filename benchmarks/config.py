@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
@@ -15,6 +15,12 @@ Positive = Annotated[int, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
 Rate = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
+Variant = Literal["without_history", "global_discriminator", "neither"]
+VARIANTS: dict[str, dict[str, Any]] = {  # section 3.3: what each takes from simgan.gaze
+    "without_history": {"history": 0},
+    "global_discriminator": {"discriminator": "global"},
+    "neither": {"history": 0, "discriminator": "global"},
+}
 
 
 class Section(BaseModel):
@@ -132,6 +138,10 @@ class SimGANParams(Section):
     log_every: Positive
     sample_every: Positive
 
+    def varied(self, variant: str) -> Self:
+        """Without the part of the method that an ablation takes away; itself for no variant."""
+        return self.model_copy(update=VARIANTS[variant]) if variant else self
+
 
 class GazeCNNParams(Section):
     fc9600: Literal["layer", "flattening"]
@@ -167,6 +177,10 @@ class HourglassParams(Section):
     log_every: Positive
 
 
+class BaselineParams(Section):
+    images: Positive
+
+
 class Evaluation(Section):
     resamples: Annotated[int, Field(ge=100)]
     seed: Count
@@ -185,11 +199,19 @@ class SimGANs(Section):
 class Estimators(Section):
     gaze: GazeCNNParams
     hand: HourglassParams
+    baselines: BaselineParams
+
+
+class Supervised(Section):
+    gaze: tuple[Literal["real"], ...]
+    hand: tuple[Literal["real"], ...]
 
 
 class Params(Section):
     preset: str
     seeds: tuple[Count, ...] = Field(min_length=1)
+    supervised: Supervised
+    ablations: tuple[Variant, ...]
     compute: Compute
     data: Data
     simgan: SimGANs

@@ -110,6 +110,16 @@ def widen(draws: np.ndarray, by_seed: np.ndarray, clusters: int) -> np.ndarray:
     return estimate + (draws - estimate) * (t.ppf(0.975, freedom) / norm.ppf(0.975))
 
 
+def student_interval(values: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
+    """Student's interval of the mean of values (N,), such as one a seed; infinite for a single one."""
+    from scipy.stats import t
+
+    if len(values) < 2:
+        return -np.inf, np.inf
+    half = float(t.ppf((1 + level) / 2, len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5)
+    return float(np.mean(values)) - half, float(np.mean(values)) + half
+
+
 def interval(estimate: float, draws: np.ndarray, level: float = LEVEL) -> Interval:
     """Percentile interval, standard error and two-sided p against 0 of widened bootstrap draws (R,).
 

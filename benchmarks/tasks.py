@@ -1,7 +1,7 @@
 """What section 3 measures, task by task: conditions, metrics and the one declared family of claims."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -95,6 +95,16 @@ class Task:
         columns = dict(zip(self.errors, np.reshape(errors, (len(labels), len(self.errors))).T, strict=True))
         identified = labels[list(self.identity)].reset_index(drop=True)
         return identified.assign(condition=condition, seed=seed, image=range(len(labels)), **columns)
+
+    def among(self, conditions: Sequence[str]) -> "Task":
+        """The task with those of its conditions, and the claims about them: not every data set allows all."""
+        known = set(conditions)
+        claims = {
+            name: claim if claim.supervised in known else replace(claim, supervised=None)
+            for name, claim in self.claims.items()
+            if {claim.a, claim.b} <= known
+        }
+        return replace(self, conditions=tuple(c for c in self.conditions if c in known), claims=claims)
 
 
 def blocks(rows: pd.DataFrame, frames: int = 400) -> pd.Series:
@@ -236,6 +246,55 @@ HAND = Task(
         "real_beats_refined_within_5px": hand_claim(
             "labelled real images train a better estimator than as many refined ones", "real", "refined"
         ),
+    },
+)
+
+
+def ablated(text: str, condition: str) -> Claim:
+    return Claim(f"{text} (mean error)", "refined", condition, "mean_error_deg")
+
+
+ABLATIONS = Task(  # section 3.3, on the gaze CNN
+    name="ablations",
+    errors=GAZE.errors,
+    identity=GAZE.identity,
+    cluster=GAZE.cluster,
+    conditions=("refined", "refined_without_history", "refined_global_discriminator", "refined_neither"),
+    metrics=GAZE.metrics,
+    claims={
+        "history": ablated("the history of refined images makes the estimator better", "refined_without_history"),
+        "local_loss": ablated("a local adversarial loss makes the estimator better", "refined_global_discriminator"),
+        "both": ablated("history and local loss together make the estimator better", "refined_neither"),
+    },
+)
+
+EARLIER = ("svr", "alr", "random_forest", "knn", "multimodal_cnn")  # estimators.baselines, as Table 3 has them
+BASELINES = tuple(f"{name}_{domain}" for name in ("mean", *EARLIER) for domain in ("synthetic", "real"))
+TABLE3 = Task(  # a method and what it is trained on; the mean of the training labels is the floor
+    name="table3",
+    errors=GAZE.errors,
+    identity=GAZE.identity,
+    cluster=GAZE.cluster,
+    conditions=(*BASELINES, "synthetic_4x", "refined_4x", "real"),
+    metrics=GAZE.metrics,
+    claims={
+        f"{name}_{domain}": Claim(
+            f"{name.replace('_', ' ')} trained on {domain} images is better than their mean (mean error)",
+            f"{name}_{domain}",
+            f"mean_{domain}",
+            "mean_error_deg",
+        )
+        for name in EARLIER
+        for domain in ("synthetic", "real")
+    }
+    | {
+        f"refined_4x_{name}": Claim(
+            f"the CNN on refined images is better than {name.replace('_', ' ')} on synthetic ones (mean error)",
+            "refined_4x",
+            f"{name}_synthetic",
+            "mean_error_deg",
+        )
+        for name in EARLIER
     },
 )
 

@@ -117,9 +117,9 @@ def stages() -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("name", list(stages()))
 def test_deps_cover_every_file_that_a_stage_reaches(name: str):
     stage = stages()[name]
-    command = stage["cmd"].split()[3]
-    module = ROOT / "benchmarks/stages" / f"{command.replace('-', '_')}.py"
-    needed = {relative(path) for path in reached(module)}
+    commands = [stage["cmd"]] if isinstance(stage["cmd"], str) else stage["cmd"]
+    modules = [ROOT / "benchmarks/stages" / f"{cmd.split()[3].replace('-', '_')}.py" for cmd in commands]
+    needed = {relative(path) for module in modules for path in reached(module)}
     packages = {file for file in needed if file.endswith("__init__.py") and not (ROOT / file).read_text().strip()}
     missing = [
         file
@@ -140,7 +140,10 @@ def test_only_the_real_row_and_the_evaluation_depend_on_labels_of_the_real_domai
     for name, stage in stages().items():
         for dep in stage["deps"]:
             if dep == "stores" or dep.endswith(("/real_labelled", "/test")):
-                allowed = ("train-gaze-real", "train-hand-real", "evaluate", "report", "measure")
+                allowed = ("train-gaze-real", "train-hand-real", "evaluate", "baselines", "report")
+                measuring = ("measure", "ablate")  # the persons' names: tests/stages/test_measure.py
+                if name in measuring:
+                    continue
                 assert name in allowed, f"{name} depends on {dep}"
 
 

@@ -5,7 +5,7 @@ domain has labels, and `store.json` with counts, conventions and digests.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -48,20 +48,27 @@ class Store:
     @cached_property
     def labels(self) -> pd.DataFrame:
         """One row per image. Raises UserError where the store has none."""
-        return self._read_labels()
+        return pd.read_parquet(self._labelled())
 
     def gaze(self) -> np.ndarray:
         """float32 (N, 3), unit vectors."""
-        return unit_gaze(self._read_labels(GAZE), self.path)
+        return unit_gaze(self.columns(GAZE), self.path)
 
-    def _read_labels(self, columns: list[str] | None = None) -> pd.DataFrame:
+    def columns(self, names: list[str]) -> pd.DataFrame:
         """Those of the columns that there are: with landmarks, a whole table is fifty times as large as the gaze."""
+        file = self._labelled()
+        known = pq.read_schema(file).names
+        return pd.read_parquet(file, columns=[name for name in names if name in known])
+
+    def label_chunks(self, rows: int) -> Iterator[pd.DataFrame]:
+        """All labels in order, at most `rows` at a time."""
+        for batch in pq.ParquetFile(self._labelled()).iter_batches(rows):
+            yield batch.to_pandas()
+
+    def _labelled(self) -> Path:
         if "labels" not in self.info["digests"]:
             raise UserError(f"{self.path}: this store has no labels (domain {self.info['domain']})")
-        file = self.path / "labels.parquet"
-        if columns is not None:
-            columns = [column for column in columns if column in pq.read_schema(file).names]
-        return pd.read_parquet(file, columns=columns)
+        return self.path / "labels.parquet"
 
     def rows(self, indices: np.ndarray) -> np.ndarray:
         """Copies of some images, in memory that does not grow with the part of the store that was read."""

@@ -32,8 +32,11 @@ def images(view: View, seeds: Sequence[Measures]) -> Section:
         {
             "measure": name,
             "real_is": ideal,
-            **{side: _over([seed[group].get(side, {}).get(key) for seed in seeds]) for side in ("synthetic", "real")},
-            "refined": _over([seed[group]["refined"][key] for seed in seeds]),
+            **{
+                side: mean_over([seed[group].get(side, {}).get(key) for seed in seeds])
+                for side in ("synthetic", "real")
+            },
+            "refined": mean_over([seed[group]["refined"][key] for seed in seeds]),
             "refined_low": min(seed[group]["refined"][key] for seed in seeds),
             "refined_high": max(seed[group]["refined"][key] for seed in seeds),
         }
@@ -52,9 +55,9 @@ def images(view: View, seeds: Sequence[Measures]) -> Section:
             columns=[
                 Column("Measure", lambda r: r["measure"], numeric=False),
                 Column("Real is", lambda r: r["real_is"]),
-                Column("Synthetic", lambda r: _shown(r["synthetic"])),
-                Column("Refined", lambda r: _shown(r["refined"]), _range),
-                Column("Real halves", lambda r: _shown(r["real"])),
+                Column("Synthetic", lambda r: shown(r["synthetic"])),
+                Column("Refined", lambda r: shown(r["refined"]), _range),
+                Column("Real halves", lambda r: shown(r["real"])),
             ],
         ),
         note=_preserved([seed["preservation"] for seed in seeds if "preservation" in seed])
@@ -66,8 +69,8 @@ def images(view: View, seeds: Sequence[Measures]) -> Section:
 def _preserved(kept: Sequence[Measures]) -> str:
     if not kept:
         return ""
-    mean, sd, error = (_over([seed[key] for seed in kept]) for key in ("shift_mean", "shift_sd", "fit_error_mean"))
-    lost = _over([seed["failed_refined"] for seed in kept])
+    mean, sd, error = (mean_over([seed[key] for seed in kept]) for key in ("shift_mean", "shift_sd", "fit_error_mean"))
+    lost = mean_over([seed["failed_refined"] for seed in kept])
     assert mean is not None and sd is not None and error is not None and lost is not None
     return (
         f"Ground truth: refining moves the iris by {mean:.2f} ± {sd:.2f} px (the paper, by hand, pupils: 1.1 ± 0.8), "
@@ -75,14 +78,14 @@ def _preserved(kept: Sequence[Measures]) -> str:
     )
 
 
-def _over(values: Sequence[float | None]) -> float | None:
+def mean_over(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
 
 
-def _shown(value: float | None) -> str:
+def shown(value: float | None) -> str:
     return MISSING if value is None else f"{value:.3g}".replace("-", "−")
 
 
 def _range(record: Record) -> str:
-    return f"[{_shown(record['refined_low'])}, {_shown(record['refined_high'])}]"
+    return f"[{shown(record['refined_low'])}, {shown(record['refined_high'])}]"

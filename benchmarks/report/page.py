@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.errors import UserError
-from benchmarks.report import datasets, evidence, measures, results, sections, training
+from benchmarks.report import ablations, datasets, evidence, measures, results, sections, table3, training
 from benchmarks.report.sections import Section
 from benchmarks.report.tables import Record, Table
 from benchmarks.report.view import GAZE, VIEWS, View
@@ -60,6 +60,8 @@ def build(
     data: Mapping[str, Mapping[str, Any]],
     run: Mapping[str, Any],
     findings: Sequence[Mapping[str, Any]] = (),
+    grids: Mapping[str, Mapping[int, Any]] | None = None,
+    ablated: tuple[Mapping[str, Any], Mapping[str, Sequence[Mapping[str, Any]]]] = ({}, {}),
 ) -> None:
     """Write `out`/index.html, tables/ and figures/; the same input gives the same bytes.
 
@@ -67,7 +69,8 @@ def build(
     errors), losses (one a value: stage, condition, seed, step, metric, value), samples (absent, or synthetic, refined
     (K, H, W) and real (M, H, W): uint8 eyes, uint16 depth in mm), measured (what stage measure found, one a seed),
     inventory (what load-synthesis made, one a domain), data (label, standin, synthetic, real, for hands masked; what
-    else it has is listed).
+    else it has is listed), grids (absent, or step -> samples of that step). `ablated`: samples and what stage measure
+    found, by condition of section 3.3's ablations.
     claims and findings are those of `benchmarks.verdicts`. run: preset, seeds, device, parameters, and
     selection, which tells how lambda and the steps were chosen. Raises UserError where `out` cannot be written.
     """
@@ -75,19 +78,24 @@ def build(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{out}: cannot write the report ({error.strerror})") from error
-    views = {name: view.named(standin=data[name]["standin"]) for name, view in VIEWS.items() if name in rows}
-    chapters = [
-        Chapter(
-            name,
-            name.capitalize(),
-            view.title,
-            _told(
-                view, metrics, rows[name], losses[name], samples.get(name), measured[name], inventory[name], data[name]
-            ),
-            warning=view.warning(data[name]),
+    views = {
+        name: view.among(metrics[name]).named(standin=data[name]["standin"])
+        for name, view in VIEWS.items()
+        if name in rows
+    }
+    chapters = []
+    for name, view in views.items():
+        told = _told(
+            view, metrics, rows[name], losses[name], samples.get(name), measured[name], inventory[name], data[name]
         )
-        for name, view in views.items()
-    ]
+        if grids and name in grids:
+            told.insert(1, training.convergence(view, grids[name]))
+        if name == "gaze":
+            if "table3" in metrics:
+                images = run["parameters"]["estimators"]["baselines"]["images"]
+                told.insert(-1, table3.section(metrics["table3"], metrics["comparisons"]["table3"], images))
+            told[-1:-1] = ablations.sections(metrics, *ablated)
+        chapters.append(Chapter(name, name.capitalize(), view.title, told, warning=view.warning(data[name])))
     chapters.append(
         Chapter(
             "paper", "Paper", "The paper's numbers against one another", [evidence.printed_distance(GAZE)], findings
@@ -121,7 +129,7 @@ def _told(
         *pictures,
         sections.cumulative(view, rows),
         sections.estimates(view, metrics[view.task.name], metrics["data"][view.task.name].get("unmeasured", {})),
-        evidence.gap(view, compared),
+        *([evidence.gap(view, compared)] if "real" in view.looks else []),
         measures.images(view, measured),
         training.refiner(view, losses),
         training.estimator(view, losses),

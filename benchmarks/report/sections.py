@@ -68,14 +68,14 @@ def pairs(view: View, sample: Mapping[str, np.ndarray], real: str) -> Section:
     pictures = Half(
         "Synthetic above, refined below.",
         ("synthetic", "the same, refined"),
-        [(_png(above), _png(below)) for above, below in zip(synthetic, refined, strict=True)],
+        [(png(above), png(below)) for above, below in zip(synthetic, refined, strict=True)],
         width,
         height,
     )
     beside = Half(
         f"{real.capitalize()} images, not paired with the others.",
         (f"{real} image",),
-        [(_png(image),) for image in others],
+        [(png(image),) for image in others],
         width,
         height,
     )
@@ -146,7 +146,8 @@ def published(view: View) -> dict[str, paper.Curve]:
     return {name: paper.published_curve(view.published_figure, name) for name in view.looks if name in names}
 
 
-def _png(image: np.ndarray) -> str:
+def png(image: np.ndarray) -> str:
+    """uint8 (H, W) or (H, W, 3) as a data URI."""
     from PIL import Image
 
     file = io.BytesIO()

@@ -1,12 +1,14 @@
 """Algorithm 1 and the estimator's training by step: what the losses of a run looked like."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from benchmarks.report import figures
 from benchmarks.report.figures import draw
-from benchmarks.report.sections import Plot, Section
+from benchmarks.report.sections import Half, Plot, Section, png
 from benchmarks.report.view import View
 
 
@@ -63,6 +65,30 @@ def refiner(view: View, losses: pd.DataFrame) -> Section:
         lead="One line a seed, by step: first the refiner alone, then the discriminator alone, then both by turns, "
         "of which neither should run away from the other.",
         plots=plots,
+    )
+
+
+def convergence(view: View, grids: Mapping[int, np.ndarray]) -> Section:
+    """Figure 16. `grids`: step -> synthetic over refined over real images, uint8 (3 H, W), the outer rows alike."""
+    steps = sorted(grids)
+    synthetic, _, real = np.split(grids[steps[0]], 3)
+    sheet = np.concatenate([synthetic, *(np.split(grids[step], 3)[1] for step in steps), real])
+    told = ", ".join(str(step) for step in steps)
+    return Section(
+        id=f"{view.task.name}-convergence",
+        short="Convergence",
+        title="Refined images while the refiner trained",
+        lead=f"The first row is synthetic; the next are the same images refined after {told} steps (pretraining "
+        "included); the last is real (the paper's Figure 16). How D fares is drawn below.",
+        gallery=(
+            Half(
+                "One seed; from above: synthetic, refined step by step, real.",
+                ("refined images by training step",),
+                [(png(sheet),)],
+                sheet.shape[1],
+                sheet.shape[0],
+            ),
+        ),
     )
 
 

@@ -1,6 +1,6 @@
 """How the tasks of section 3 show in the report: names, colours, and the tables and figures they stand beside."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -86,9 +86,14 @@ class View:
     def unit_of(self, metric: str) -> str:
         return self.units.get(metric, self.unit)
 
+    def among(self, conditions: Iterable[str]) -> "View":
+        """The view of those conditions alone."""
+        looks = {name: look for name, look in self.looks.items() if name in set(conditions)}
+        return replace(self, task=self.task.among(tuple(looks)), looks=looks)
+
     def named(self, *, standin: bool) -> "View":
         """The same view with its real images called what they are."""
-        if not standin:
+        if not standin or "real" not in self.looks:
             return self
         real = self.looks["real"]
         return replace(self, looks={**self.looks, "real": replace(real, label=f"stand-in {real.label}")})

@@ -30,7 +30,7 @@ def run(params: Params, name: str) -> None:
     runs = Path("runs/evaluate") / name
     with whole(runs) as beside:
         beside.mkdir()
-        for condition in task.conditions:
+        for condition in trained(params, task):
             for seed in params.seeds:
                 weights = Path("models") / name / f"{condition}-{seed}.safetensors"
                 errors = (gaze_errors if name == "gaze" else hand_errors)(weights, test, device)
@@ -43,6 +43,13 @@ def run(params: Params, name: str) -> None:
     except UserError as error:  # a diary stops no evaluation; `make run` and `sync` send what is missing
         print(f"evaluate {name}: not in MLflow yet: {error}", flush=True)
     print(f"evaluate {name}: {len(tables)} estimators on {len(test)} images in results/{name}.parquet", flush=True)
+
+
+def trained(params: Params, task: Task) -> list[str]:
+    """The conditions that this run trains: the supervised one where labels are, section 3.3's ablations if any."""
+    supervised = getattr(params.supervised, task.name)
+    known = [condition for condition in task.conditions if condition != "real" or supervised]
+    return known + ([f"refined_{variant}" for variant in params.ablations] if task.name == "gaze" else [])
 
 
 def gaze_errors(weights: Path, test: Store, device: torch.device) -> np.ndarray:

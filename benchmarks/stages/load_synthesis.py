@@ -60,7 +60,7 @@ def run(params: Params, task: str, domain: str) -> None:
         reader = catalogue.files(source, domain, size)
         store = load_files(reader, whole, task=task, domain=domain, rejected_at_most=limit)
     if domain == "real":
-        separate_labels(store, path)
+        separate_labels(store, path, supervised=bool(getattr(params.supervised, task)))
     with tracking.run(
         Path("runs/load-synthesis") / f"{task}-{domain}",
         experiment=task,
@@ -76,8 +76,11 @@ def run(params: Params, task: str, domain: str) -> None:
     print(f"{title}: {len(store)} images in {path}", flush=True)
 
 
-def separate_labels(store: Store, path: Path) -> None:
-    """All images without labels to `path`; in the store itself only the images that have labels stay."""
+def separate_labels(store: Store, path: Path, supervised: bool) -> None:
+    """All images without labels to `path`; in the store itself only the images that have labels stay.
+
+    With none at all it keeps every image, for the persons' names. Raises UserError then where a row is `supervised`.
+    """
     kind = {"task": store.info["task"], "domain": "real", "shape": store.images.shape[1:], "dtype": store.info["dtype"]}
     everything = np.arange(len(store))
     summary = store.info.get("summary")
@@ -86,12 +89,12 @@ def separate_labels(store: Store, path: Path) -> None:
         return
     labels = store.labels
     labelled = labels.reindex(columns=GAZE).notna().to_numpy().all(axis=1)
-    if not labelled.any():
+    if not labelled.any() and supervised:
         raise UserError(
             f"{store.path}: no image of data.gaze.real has a label, which the supervised condition `real` trains on; "
-            "give pitch_deg and yaw_deg to some in manifest.csv"
+            "give pitch_deg and yaw_deg to some in manifest.csv, or do without it: supervised.gaze: []"
         )
-    if not labelled.all():
+    if labelled.any() and not labelled.all():
         kept = np.flatnonzero(labelled)
         write_store(store.path, _rows(store, kept, labels), count=len(kept), summary=summary, **kind)
 

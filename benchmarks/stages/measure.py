@@ -16,16 +16,20 @@ from benchmarks.config import Params
 from benchmarks.datasets.store import Store, open_store
 from benchmarks.files import whole
 from benchmarks.measures import artefacts, preservation, realism, two_sample
-from benchmarks.stages.tensors import choose_device, generator, to_network
+from benchmarks.stages.tensors import choose_device, generator, instance, to_network
 from benchmarks.tasks import blocks
 
 IMAGES = 1000  # of each kind, at most: the measures have long settled
 
 
-def run(params: Params, task: str, seed: int) -> None:
+def run(params: Params, task: str, seed: int, variant: str = "") -> None:
+    name = instance(task, seed, variant)
     choose_device(params.compute)  # sets the threads, on which the last bits of sums depend
     stores = Path("stores") / task
-    synthetic, refined = open_store(stores / "synthetic", task), open_store(stores / f"refined-{seed}", task)
+    synthetic, refined = (
+        open_store(stores / "synthetic", task),
+        open_store(stores / instance("refined", seed, variant), task),
+    )
     real, persons = open_store(stores / "real", task), open_store(stores / "real_labelled", task)
     shown = sample(len(synthetic), seed, f"measure/{task}/synthetic")
     before, after = units(synthetic, shown), units(refined, shown)
@@ -57,19 +61,19 @@ def run(params: Params, task: str, seed: int) -> None:
             synthetic.images[shown], refined.images[shown], synthetic.labels.iloc[shown].reset_index(drop=True)
         )
         measured["preservation"] = {f.name: getattr(kept, f.name) for f in fields(kept) if f.name != "shifts"}
-    with whole(Path("results/measures") / f"{task}-{seed}.json") as file:
+    with whole(Path("results/measures") / f"{name}.json") as file:
         file.write_text(json.dumps(measured, indent=2, sort_keys=True) + "\n")
     with tracking.run(
-        Path("runs/measure") / f"{task}-{seed}",
+        Path("runs/measure") / name,
         experiment=task,
-        name=f"measure seed {seed}",
-        params={"task": task, "seed": seed},
+        name=f"measure {variant} seed {seed}".replace("  ", " "),
+        params={"task": task, "seed": seed, "variant": variant},
         tags={"stage": "measure", "task": task, "seed": str(seed)},
         inputs={"refined": (refined.digest, len(refined)), "real": (real.digest, len(real))},
         live=False,
     ) as diary:
         diary.final({f"measure/{name}": value for name, value in flat(measured).items()})
-    print(f"measure {task}-{seed}: results/measures/{task}-{seed}.json", flush=True)
+    print(f"measure {name}: results/measures/{name}.json", flush=True)
 
 
 def sample(count: int, seed: int, name: str) -> np.ndarray:

@@ -10,31 +10,35 @@ import torch
 from benchmarks.config import Params
 from benchmarks.datasets.store import open_store, write_store
 from benchmarks.progress import Progress
-from benchmarks.stages.tensors import choose_device, load_weights, to_network, to_pixels
+from benchmarks.stages.tensors import choose_device, instance, load_weights, to_network, to_pixels
 from simgan.networks import Refiner
 
 BATCH = 16  # what a core's cache holds
+CHUNK = 4096  # images written at a time
 
 
-def run(params: Params, task: str, seed: int) -> None:
+def run(params: Params, task: str, seed: int, variant: str = "") -> None:
+    name = instance(task, seed, variant)
     stores = Path("stores") / task
     synthetic = open_store(stores / "synthetic", task)
     device = choose_device(params.compute)
-    refiner = load_weights(Path("models/simgan") / f"{task}-{seed}.safetensors", Refiner, device)
-    progress = Progress(f"refine {task}-{seed}", len(synthetic), "image")
+    refiner = load_weights(Path("models/simgan") / f"{name}.safetensors", Refiner, device)
+    progress = Progress(f"refine {name}", len(synthetic), "image")
 
     def chunks() -> Iterator[tuple[np.ndarray, pd.DataFrame]]:
-        labels = synthetic.labels
-        for start in range(0, len(synthetic), BATCH):
-            chosen = slice(start, start + BATCH)
-            images = synthetic.images[chosen]
-            with torch.no_grad():
-                refined = to_pixels(refiner(to_network(images, device)), images)
-            progress(min(start + BATCH, len(synthetic)))
-            yield refined, labels.iloc[chosen]
+        done = 0
+        for labels in synthetic.label_chunks(CHUNK):
+            refined = []
+            for start in range(done, done + len(labels), BATCH):
+                images = synthetic.images[start : min(start + BATCH, done + len(labels))]
+                with torch.no_grad():
+                    refined.append(to_pixels(refiner(to_network(images, device)), images))
+                progress(start + len(images))
+            done += len(labels)
+            yield np.concatenate(refined), labels
 
     write_store(
-        stores / f"refined-{seed}",
+        stores / instance("refined", seed, variant),
         chunks(),
         task=task,
         domain="refined",

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from benchmarks import curves, summary, verdicts
 from benchmarks.config import (
@@ -24,9 +25,10 @@ from benchmarks.config import (
 from benchmarks.datasets.store import Store, open_store
 from benchmarks.files import remove, whole
 from benchmarks.report.page import build
-from benchmarks.tasks import GAZE, PIXELS, TASKS, Task
+from benchmarks.tasks import ABLATIONS, GAZE, HAND, PIXELS, TABLE3, TASKS, Task
 
 REPORTS = Path("reports")
+FAMILIES = {"gaze": (GAZE, ABLATIONS, TABLE3), "hand": (HAND,)}  # tables of their own, from the same test images
 PAIRS, REALS = 12, 12
 SELECTION = (
     "Every choice was made by measures that use no label of the real domain. Learning rates, K_d and K_g are the "
@@ -41,21 +43,18 @@ SELECTION = (
 
 def run(params: Params, tasks: Sequence[str] = tuple(TASKS), out: Path = REPORTS, pictures: bool = True) -> None:
     """The report of some tasks in `out`; `pictures` False leaves out every image of the data, as of real persons."""
-    rows, losses, samples, measured, data, inventory = {}, {}, {}, {}, {}, {}
+    rows, losses, samples, measured, data, inventory, grids = {}, {}, {}, {}, {}, {}, {}
     summaries, devices = [], set()
     for name in tasks:
-        task = TASKS[name]
         stores = {store: open_store(Path("stores") / name / store, name) for store in ("synthetic", "real", "test")}
         refined = open_store(Path("stores") / name / f"refined-{params.seeds[0]}", name)
         sources = getattr(params.data, name)
-        rows[name] = pd.read_parquet(Path("results") / f"{name}.parquet")
-        measured[name] = [
-            json.loads((Path("results/measures") / f"{name}-{seed}.json").read_text()) for seed in params.seeds
-        ]
-        losses[name], found = _events(name)
-        devices |= found
+        measured[name] = [_measured(f"{name}-{seed}") for seed in params.seeds]
+        losses[name], used = _events(name)
+        devices |= used
         if pictures:
             samples[name] = _samples(stores["synthetic"], refined, stores["real"])
+            grids[name] = _grids(f"{name}-{params.seeds[0]}")
         data[name] = _described(name, sources, stores)
         inventory[name] = [_inventory(name, store, pictures) for store in ("synthetic", "real", "test")]
         kind = {
@@ -63,10 +62,18 @@ def run(params: Params, tasks: Sequence[str] = tuple(TASKS), out: Path = REPORTS
             "preset": params.preset,
             "stand_in": data[name]["standin"],
         }
-        random = np.random.default_rng(params.evaluation.seed)
-        summaries.append(summary.summarise(rows[name], task, random, kind, params.evaluation.resamples))
+        files = [Path("results") / f"{part}.parquet" for part in ([name, "baselines"] if name == "gaze" else [name])]
+        found = pd.concat(map(pd.read_parquet, files), ignore_index=True)
+        for task in FAMILIES[name]:
+            known = task.among(found["condition"].unique())
+            chosen = found.query("condition in @known.conditions")
+            if len(known.conditions) > 1:
+                random = np.random.default_rng(params.evaluation.seed)
+                summaries.append(summary.summarise(chosen, known, random, kind, params.evaluation.resamples))
+            if task.name == name:
+                rows[name] = chosen
     metrics = summary.merge(*summaries)
-    claims, findings = verdicts.claims(metrics), verdicts.contradictions()
+    claims, findings = verdicts.claims(metrics, measured), verdicts.contradictions()
     with whole(out / ".building") as beside:
         beside.mkdir()
         build(
@@ -79,6 +86,8 @@ def run(params: Params, tasks: Sequence[str] = tuple(TASKS), out: Path = REPORTS
             inventory=inventory,
             claims=claims,
             findings=findings,
+            grids=grids,
+            ablated=_ablated(params, pictures) if "gaze" in tasks and params.ablations else ({}, {}),
             data=data,
             run={
                 "preset": params.preset,
@@ -93,12 +102,39 @@ def run(params: Params, tasks: Sequence[str] = tuple(TASKS), out: Path = REPORTS
         (beside / "claims.json").write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
         (beside / "plots").mkdir()
         for name in tasks:
-            _curves(rows[name], TASKS[name]).to_csv(beside / "plots" / f"{name}.csv", index=False, float_format="%.6f")
+            _curves(rows[name], TASKS[name].among(metrics[name])).to_csv(
+                beside / "plots" / f"{name}.csv", index=False, float_format="%.6f"
+            )
         for made in sorted(beside.iterdir()):
             remove(out / made.name)
             made.rename(out / made.name)
     remove(out / ".building")
     print(f"report: {out / 'index.html'} and {out / 'metrics.json'}", flush=True)
+
+
+def _measured(instance: str) -> dict[str, Any]:
+    """What stage measure found of one refiner's images."""
+    return json.loads((Path("results/measures") / f"{instance}.json").read_text())
+
+
+def _ablated(params: Params, pictures: bool) -> tuple[dict[str, np.ndarray], dict[str, list[dict[str, Any]]]]:
+    """Of section 3.3's ablations and the whole method, by condition: some images alike, what stage measure found."""
+    stores, seed = Path("stores/gaze"), params.seeds[0]
+    whole = {"synthetic": stores / "synthetic", "refined": stores / f"refined-{seed}"}
+    varied = {f"refined_{variant}": stores / f"refined-{variant}-{seed}" for variant in params.ablations}
+    sample = {condition: open_store(path, "gaze") for condition, path in {**whole, **varied}.items()}
+    shown = np.linspace(0, len(sample["synthetic"]) - 1, PAIRS, dtype=int)
+    measured = {"refined": [_measured(f"gaze-{seed}") for seed in params.seeds]} | {
+        f"refined_{variant}": [_measured(f"gaze-{variant}-{seed}") for seed in params.seeds]
+        for variant in params.ablations
+    }
+    return {condition: store.images[shown] for condition, store in sample.items()} if pictures else {}, measured
+
+
+def _grids(instance: str) -> dict[int, np.ndarray]:
+    """Step -> the sample grid that a SimGAN training showed then, uint8 (3 H, W)."""
+    files = sorted((Path("runs/train-simgan") / instance / "images").glob("samples_*.png"))
+    return {int(file.stem.split("_")[-1]): np.asarray(Image.open(file).convert("L")) for file in files}
 
 
 def _samples(synthetic: Store, refined: Store, real: Store) -> dict[str, np.ndarray]:
@@ -152,7 +188,8 @@ def _inventory(task: str, domain: str, pictures: bool) -> dict[str, Any]:
     store = open_store(Path("stores") / task / domain, task)
     known = store if "labels" in store.info["digests"] else open_store(store.path.with_name("real_labelled"), task)
     found = store.info.get("summary", {})
-    persons = known.labels["person"].value_counts().sort_index()
+    persons = known.columns(["person"])["person"].value_counts().sort_index()
+    gaze = known.columns(["gaze_x", "gaze_y", "gaze_z"]).dropna().to_numpy()
     sheet = Path("runs/load-synthesis") / f"{task}-{domain}" / "images/contact_sheet_000000.png"
     return {
         "domain": {"synthetic": "synthetic", "real": "real, unlabelled", "test": "test"}[domain],
@@ -160,7 +197,7 @@ def _inventory(task: str, domain: str, pictures: bool) -> dict[str, Any]:
         "persons": persons.to_dict(),
         "rejected": found.get("rejected", 0),
         "rejected_first": found.get("rejected_first", []),
-        "gaze": _angles(known.gaze()) if task == "gaze" else None,
+        "gaze": _angles(gaze) if len(gaze) else None,
         "sheet": sheet.read_bytes() if pictures else None,
     }
 

@@ -39,6 +39,11 @@ def to_pixels(images: Tensor, source: np.ndarray) -> np.ndarray:
     return ((images[:, 0] + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
 
 
+def instance(task: str, seed: int, variant: str = "") -> str:
+    """The name of one training or its refined images: `gaze-0`, or `gaze-without_history-0` of an ablation."""
+    return "-".join(filter(None, (task, variant, str(seed))))
+
+
 class Draw:
     """Random mini-batches from a store's images, with replacement."""
 

@@ -8,10 +8,19 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from benchmarks.config import Params
+from benchmarks.config import VARIANTS, Params
 from benchmarks.datasets.store import Store, open_store
 from benchmarks.errors import UserError
-from benchmarks.stages.tensors import choose_device, derive, generator, optimizer, place, save_weights, to_network
+from benchmarks.stages.tensors import (
+    choose_device,
+    derive,
+    generator,
+    instance,
+    optimizer,
+    place,
+    save_weights,
+    to_network,
+)
 from benchmarks.stages.training import train
 from estimators.fit import Fit
 from estimators.gaze_cnn import GazeCNN, gaze_loss
@@ -22,7 +31,9 @@ BATCH = 256  # of the validation passes
 
 def training_set(condition: str, seed: int) -> tuple[Store, torch.Tensor]:
     """The images and gaze labels (N, 3) that a condition trains on. Only `real` reads labels of the real domain."""
-    name = {"real": "real_labelled", "refined": f"refined-{seed}", "synthetic": "synthetic"}[condition.split("_")[0]]
+    domain, _, more = condition.partition("_")
+    refined = instance("refined", seed, more if more in VARIANTS else "")
+    name = {"real": "real_labelled", "refined": refined, "synthetic": "synthetic"}[domain]
     store = open_store(Path("stores") / TASK / name, TASK)
     return store, torch.from_numpy(store.gaze())
 
@@ -35,7 +46,7 @@ def run(params: Params, condition: str, seed: int) -> None:
     order = torch.randperm(len(store), generator=generator(seed, f"train-gaze/{TASK}/split"))
     held_out = min(settings.validation_images, int(settings.validation_share * len(store)))
     validation, training = order[:held_out], order[held_out:]
-    if condition in ("synthetic", "refined"):
+    if condition != "real" and not condition.endswith("_4x"):
         training = training[: int(settings.share_1x * len(training))]
     if not (len(validation) and len(training)):
         raise UserError(

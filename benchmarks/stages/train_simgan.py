@@ -13,6 +13,7 @@ from benchmarks.stages.tensors import (
     choose_device,
     derive,
     generator,
+    instance,
     optimizer,
     place,
     save_weights,
@@ -28,8 +29,9 @@ LAYERS = {"gaze": GAZE_LAYERS, "hand": HAND_LAYERS}
 SAMPLES = 8  # columns of a sample grid
 
 
-def run(params: Params, task: str, seed: int) -> None:
-    settings = getattr(params.simgan, task)
+def run(params: Params, task: str, seed: int, variant: str = "") -> None:
+    """`variant` is one of section 3.3's ablations (`config.VARIANTS`); none is the paper's method."""
+    settings = getattr(params.simgan, task).varied(variant)
     stores = Path("stores") / task
     synthetic, real = open_store(stores / "synthetic", task), open_store(stores / "real", task)
     device = choose_device(params.compute)
@@ -83,7 +85,7 @@ def run(params: Params, task: str, seed: int) -> None:
         trainer,
         stage="train-simgan",
         task=task,
-        condition="",
+        condition=variant,
         seed=seed,
         settings=settings.model_dump(),
         inputs={"synthetic": synthetic, "real": real},
@@ -94,7 +96,7 @@ def run(params: Params, task: str, seed: int) -> None:
         sample=grid,
         sample_every=settings.sample_every,
         save_outputs=lambda: save_weights(
-            Path("models/simgan") / f"{task}-{seed}.safetensors", refiner.state_dict(), architecture
+            Path("models/simgan") / f"{instance(task, seed, variant)}.safetensors", refiner.state_dict(), architecture
         ),
     )
 

@@ -4,6 +4,7 @@ A direction has a verdict on any data. A magnitude speaks of the paper's own dat
 judged, and on the paper's data it is an equivalence test (TOST) with a stated margin.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.verdicts import gaze, hand
@@ -13,10 +14,17 @@ from benchmarks.verdicts.rows import NOT_RUN, Row
 __all__ = ["NOT_RUN", "Row", "claims", "contradictions"]
 
 
-def claims(metrics: dict[str, Any]) -> list[Row]:
+def claims(metrics: dict[str, Any], measured: Mapping[str, Sequence[Any]] | None = None) -> list[Row]:
     """The claims of the tasks in metrics.json's dict, each task's declared comparisons first.
+
+    `measured`: by task what stage measure found, one a seed.
 
     Every row has the keys task, id, place, quote, says, published, ours, test and verdict: reproduced,
     contradicted, inconclusive, or "not run on this data" with the reason in `test`.
     """
-    return [row for task in (gaze, hand) if task.TASK.name in metrics for row in task.claims(metrics)]
+    return [
+        row
+        for task in (gaze, hand)
+        if task.TASK.name in metrics
+        for row in task.claims(metrics, (measured or {}).get(task.TASK.name, ()))
+    ]

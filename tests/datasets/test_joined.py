@@ -40,7 +40,7 @@ def test_parts_follow_one_another(tmp_path: Path, joined: Joined):
 
 def test_all_train_the_refiner_and_the_labelled_ones_the_supervised_row(tmp_path: Path, joined: Joined):
     store = load_files(joined, tmp_path / "real_labelled", task="gaze", domain="real", workers=1)
-    separate_labels(store, tmp_path / "real")
+    separate_labels(store, tmp_path / "real", supervised=True)
     unlabelled, labelled = open_store(tmp_path / "real", "gaze"), open_store(tmp_path / "real_labelled", "gaze")
     assert len(unlabelled) == 5
     with pytest.raises(UserError, match="no labels"):
@@ -51,8 +51,18 @@ def test_all_train_the_refiner_and_the_labelled_ones_the_supervised_row(tmp_path
 
 def test_real_images_without_any_label_are_refused(tmp_path: Path, joined: Joined):
     bare = load_files(joined.parts[1], tmp_path / "real_labelled", task="gaze", domain="real", workers=1)
-    with pytest.raises(UserError, match="the supervised condition"):
-        separate_labels(bare, tmp_path / "real")
+    with pytest.raises(UserError, match=r"the supervised condition.*supervised\.gaze: \[\]"):
+        separate_labels(bare, tmp_path / "real", supervised=True)
+
+
+def test_real_images_without_any_label_train_the_refiner_where_no_row_is_supervised(tmp_path: Path, joined: Joined):
+    bare = load_files(joined.parts[1], tmp_path / "real_labelled", task="gaze", domain="real", workers=1)
+    separate_labels(bare, tmp_path / "real", supervised=False)
+    unlabelled, persons = open_store(tmp_path / "real", "gaze"), open_store(tmp_path / "real_labelled", "gaze")
+    assert np.array_equal(unlabelled.images, persons.images)
+    assert len(persons.labels) == len(persons)
+    with pytest.raises(UserError, match="lack the column"):
+        persons.gaze()
 
 
 @dataclass(frozen=True)
