@@ -53,6 +53,7 @@ def _place(uri: str, client: "MlflowClient", tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     monkeypatch.delenv("DVC_ROOT", raising=False)
     monkeypatch.chdir(tmp_path)  # images go below it
+    monkeypatch.setattr("benchmarks.tracking.recorder.LIVE_AFTER", 0)
 
 
 def _python(script: str, uri: str, *arguments: str) -> subprocess.Popen[str]:
@@ -166,10 +167,29 @@ def test_a_failed_run_resumed_goes_on_in_its_mlflow_run_without_doubled_points(
     assert _images(client, finished) == {"samples+step+3": 1, "samples+step+9": 1, "samples+step+12": 1}
 
 
+def test_a_run_that_is_soon_over_is_left_to_sync(client: "MlflowClient", tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("benchmarks.tracking.recorder.LIVE_AFTER", 30.0)
+    before = time.perf_counter()
+    with tracking.run(tmp_path / "run", experiment="short", name="r") as run:
+        run.log(1, {"loss": 1})
+    assert time.perf_counter() - before < 2
+    assert not _runs(client, "short")
+    assert tracking.sync(tmp_path).created == 1
+
+
+def test_a_longer_run_is_sent_while_it_goes_on(client: "MlflowClient", tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("benchmarks.tracking.recorder.LIVE_AFTER", 0.2)
+    with tracking.run(tmp_path / "run", experiment="long", name="r") as run:
+        run.log(1, {"loss": 1})
+        _wait_for(lambda: [sent for sent in _runs(client, "long") if sent.data.metrics])
+
+
 TRAINING = """
     import sys, time
     from pathlib import Path
     from benchmarks import tracking
+    from benchmarks.tracking import recorder
+    recorder.LIVE_AFTER = 0
     with tracking.run(Path(sys.argv[1]), experiment="killed", name=Path(sys.argv[1]).name) as run:
         run.log(1, {"loss": 1})
         time.sleep(100)

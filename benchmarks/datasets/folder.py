@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.datasets.eyes.geometry import HEIGHT, WIDTH, direction
-from benchmarks.datasets.loading import Batch, Loaded
+from benchmarks.datasets.loading import Batch, Broken, Loaded
 from benchmarks.datasets.mpiigaze import check_sides
 from benchmarks.datasets.store import GAZE
 from benchmarks.errors import UserError
@@ -25,10 +25,6 @@ HEAD = ("head_pitch_deg", "head_yaw_deg")
 BOX = ("crop_x", "crop_y", "crop_w", "crop_h")
 NOBODY = "unknown"  # the subject where the manifest names none
 ENDINGS = {".jpg": b"\xff\xd9", ".jpeg": b"\xff\xd9", ".png": b"IEND\xaeB`\x82"}  # absent from a truncated file
-
-
-class Broken(Exception):
-    """Why an image, or its row, cannot be used."""
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,10 @@ class Batch(NamedTuple):
     items: tuple[Any, ...]  # the source's own: file names, row numbers
 
 
+class Broken(Exception):
+    """A file, or a part of it, that cannot be used: the reason, after the file's name where that is not known."""
+
+
 class Loaded(NamedTuple):
     """A decoded batch: images (n, *shape), labels of n rows or None, and what was left out as (name, reason)."""
 

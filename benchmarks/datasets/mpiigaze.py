@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.datasets.eyes.geometry import HEIGHT, WIDTH
-from benchmarks.datasets.loading import Batch, Loaded
+from benchmarks.datasets.loading import Batch, Broken, Loaded
 from benchmarks.datasets.store import GAZE
 from benchmarks.errors import UserError
 
@@ -31,10 +31,6 @@ class Wanted(NamedTuple):
 
     file: str  # as in the day's `filenames`
     side: str
-
-
-class Broken(Exception):
-    """Why a day, or one side of it, cannot be used."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from benchmarks.datasets.loading import Batch, Loaded
+from benchmarks.datasets.loading import Batch, Broken, Loaded
 from benchmarks.errors import UserError
 
 HEIGHT, WIDTH = 35, 55
@@ -38,10 +38,6 @@ SCALES = {  # decoding at 1/1, 1/2, 1/4 and 1/8, grey or colour
     False: (cv2.IMREAD_GRAYSCALE, *(getattr(cv2, f"IMREAD_REDUCED_GRAYSCALE_{n}") for n in (2, 4, 8))),
     True: (cv2.IMREAD_COLOR, *(getattr(cv2, f"IMREAD_REDUCED_COLOR_{n}") for n in (2, 4, 8))),
 }
-
-
-class Broken(Exception):
-    """`Broken(file name, reason)`: a pair of files that cannot be used."""
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def images(view: View, seeds: Sequence[Measures]) -> Section:
         ),
         note=_preserved([seed["preservation"] for seed in seeds if "preservation" in seed])
         + "The classifier plays Table 1's people: its own small network, trained on half of the images and tested on "
-        "the rest; what it still tells apart, people may not.",
+        "the rest, with other real persons or frames; what it still tells apart, people may not.",
     )
 
 

@@ -56,7 +56,7 @@ def run(params: Params) -> None:
     with whole(Path("results/baselines.parquet")) as results:
         pd.concat(tables, ignore_index=True).to_parquet(results, index=False)
     try:
-        tracking.sync(runs)
+        tracking.sync(Path("runs"))
     except UserError as error:  # a diary stops no evaluation; `make run` and `sync` send what is missing
         print(f"baselines: not in MLflow yet: {error}", flush=True)
     print(f"baselines: {len(tables)} estimators on {len(test)} images in results/baselines.parquet", flush=True)

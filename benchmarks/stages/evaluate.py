@@ -39,7 +39,7 @@ def run(params: Params, name: str) -> None:
     with whole(Path("results") / f"{name}.parquet") as results:
         pd.concat(tables, ignore_index=True).to_parquet(results, index=False)
     try:
-        tracking.sync(runs)
+        tracking.sync(Path("runs"))
     except UserError as error:  # a diary stops no evaluation; `make run` and `sync` send what is missing
         print(f"evaluate {name}: not in MLflow yet: {error}", flush=True)
     print(f"evaluate {name}: {len(tables)} estimators on {len(test)} images in results/{name}.parquet", flush=True)

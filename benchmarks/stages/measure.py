@@ -39,7 +39,9 @@ def run(params: Params, task: str, seed: int, variant: str = "") -> None:
     known = sample(len(persons), seed, f"measure/{task}/persons")
     who = persons.labels
     groups = np.asarray(blocks(who) if task == "hand" else who["person"])[known]
-    null = realism.real_against_real(units(persons, known), groups) if len(set(groups)) > 1 else {}
+    seen = units(persons, known)
+    parted = groups if len(set(groups)) > 1 else None  # persons of the test are in no training
+    null = realism.real_against_real(seen, groups) if parted is not None else {}
     measured: dict[str, Any] = {
         "realism": {
             "synthetic": realism.compare(before, reference, before),
@@ -51,9 +53,9 @@ def run(params: Params, task: str, seed: int, variant: str = "") -> None:
             "refined": artefacts.artefacts(after, target),
         },
         "two_sample": {
-            "synthetic": judged(before, target, seed, f"{task}/synthetic"),
-            "refined": judged(after, target, seed, f"{task}/refined"),
-            "real": judged(target[::2], target[1::2], seed, f"{task}/real"),
+            "synthetic": judged(before, seen, None, parted, seed, f"{task}/synthetic"),
+            "refined": judged(after, seen, None, parted, seed, f"{task}/refined"),
+            "real": judged(seen[::2], seen[1::2], *_halves(parted), seed, f"{task}/real"),
         },
     }
     if "iris_00_x" in synthetic.labels:
@@ -86,9 +88,15 @@ def units(store: Store, chosen: np.ndarray) -> np.ndarray:
     return to_network(store.images[chosen], torch.device("cpu"))[:, 0].numpy()
 
 
-def judged(a: np.ndarray, b: np.ndarray, seed: int, name: str) -> dict[str, Any]:
+def _halves(groups: np.ndarray | None) -> tuple[np.ndarray | None, np.ndarray | None]:
+    return (None, None) if groups is None else (groups[::2], groups[1::2])
+
+
+def judged(
+    a: np.ndarray, b: np.ndarray, groups_a: two_sample.Groups, groups_b: two_sample.Groups, seed: int, name: str
+) -> dict[str, Any]:
     """A classifier in the place of Table 1's people; images count as independent, as the paper's answers do."""
-    found = two_sample.two_sample(a, b, None, None, generator(seed, f"measure/{name}"))
+    found = two_sample.two_sample(a, b, groups_a, groups_b, generator(seed, f"measure/{name}"))
     return {key: getattr(found, key) for key in ("accuracy", "low", "high", "p", "hits", "trials")}
 
 

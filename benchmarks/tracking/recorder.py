@@ -14,6 +14,7 @@ from benchmarks.tracking.events import FAILED, FINISHED, KILLED, Run, new_record
 from benchmarks.tracking.provenance import provenance
 from benchmarks.tracking.sender import Sender
 
+LIVE_AFTER = 60.0  # seconds: MLflow's start takes a core for a while, which halves a short training's speed
 _KILLED_BY_SIGNAL = (128 + signal.SIGINT, 128 + signal.SIGTERM)
 
 
@@ -36,8 +37,8 @@ def run(
         params: flat, see `flatten`.
         inputs: data-set name -> (digest, number of images).
         resume_step: keep the folder's run and its events up to this step, and go on in the same MLflow run.
-        live: send while the run goes on; else `sync` is left to send it, which spares a short stage the 3 s
-            that MLflow takes to start.
+        live: send while the run goes on, from `LIVE_AFTER` seconds on; else, and for a shorter run, `sync` is left
+            to send it: stage evaluate and `make run` do.
         patience: seconds to wait at the end for what has not been sent yet; by default 15 for a server, which
             may hang, and 60 for a database file, which may only be slow.
 
@@ -46,7 +47,7 @@ def run(
     """
     labels = {**provenance(Path.cwd()), **(tags or {})}
     recorded = Run(folder, new_record(experiment, name, params or {}, labels, inputs or {}), resume_step)
-    sender = _sender(folder, live)
+    sending = _Sending(folder) if live else None
     try:
         with sigterm_raises():
             yield recorded
@@ -57,13 +58,38 @@ def run(
     else:
         recorded.close(FINISHED)
     finally:
+        sender = sending.stop() if sending else None
         if sender is not None:
             _finish(sender, recorded, patience)
 
 
-def _sender(folder: Path, live: bool) -> Sender | None:
+class _Sending:
+    """Starts a sender once the run is `LIVE_AFTER` seconds old."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._sender, self._lock = folder, None, threading.Lock()
+        self._timer = threading.Timer(LIVE_AFTER, self._start)
+        self._timer.daemon = True
+        if LIVE_AFTER:
+            self._timer.start()
+        else:
+            self._start()
+
+    def _start(self) -> None:
+        with self._lock:
+            if not self._timer.finished.is_set():
+                self._sender = _sender(self._folder)
+
+    def stop(self) -> Sender | None:
+        """The sender, where there is one by now; none starts later."""
+        self._timer.cancel()
+        with self._lock:
+            return self._sender
+
+
+def _sender(folder: Path) -> Sender | None:
     uri = tracking_uri()
-    if uri is None or not live:
+    if uri is None:
         return None
     if not installed():
         print(f"tracking: MLflow is not installed; the run is kept in {folder} alone", file=sys.stderr)

@@ -1,0 +1,121 @@
+"""Table 3, the ablations, runs without a supervised row, and the verdicts that come from them and from the measures."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import report, summary, verdicts
+from benchmarks.tasks import ABLATIONS, BASELINES, GAZE, TABLE3
+from tests.gaze_results import DATA, gaze_results
+from tests.invented import Page, invented, invented_measures
+
+LEVELS = {name: 20.0 if name.startswith("mean") else 12.0 for name in BASELINES}
+LEVELS |= {"synthetic_4x": 11.0, "refined_4x": 8.0, "real": 5.0}
+ABLATED = {"refined": 8.0, "refined_without_history": 12.0, "refined_global_discriminator": 8.0}
+
+
+def summarised(levels: dict[str, float], task):
+    return summary.summarise(gaze_results(levels), task.among(levels), np.random.default_rng(0), DATA, 1000)
+
+
+@pytest.fixture(scope="module")
+def metrics():
+    return summary.merge(
+        summarised({name: LEVELS.get(name, 9.0) for name in GAZE.conditions}, GAZE),
+        summarised(LEVELS, TABLE3),
+        summarised(ABLATED, ABLATIONS),
+    )
+
+
+def by_id(metrics, measured=()):
+    return {row["id"]: row for row in verdicts.claims(metrics, {"gaze": measured})}
+
+
+@pytest.fixture(scope="module")
+def out(metrics, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rng = np.random.default_rng(1)
+    given = invented()
+    eyes = rng.integers(0, 256, (4, 35, 55), np.uint8)
+    given["metrics"] = summary.merge(given["metrics"], summarised(LEVELS, TABLE3), summarised(ABLATED, ABLATIONS))
+    given["run"]["parameters"]["estimators"] = {"baselines": {"images": 2000}}
+    given["ablated"] = (
+        {"synthetic": eyes} | dict.fromkeys(ABLATED, eyes),
+        dict.fromkeys(ABLATED, invented_measures(rng)),
+    )
+    given["grids"] = {"gaze": {step: rng.integers(0, 256, (105, 440), np.uint8) for step in (200, 400)}}
+    folder = tmp_path_factory.mktemp("further")
+    report.build(folder, **given)
+    return folder
+
+
+def test_the_page_shows_table_3_the_ablations_and_the_refiner_by_step(out: Path):
+    page = Page((out / "index.html").read_text())
+    wanted = {"gaze-table3", "gaze-ablations", "gaze-ablation-errors", "gaze-ablation-tests", "gaze-convergence"}
+    assert wanted <= set(page.values("id"))
+    assert "after 200, 400 steps" in page.text
+    assert "at most 2000 images each" in page.text
+
+
+def test_table_3_has_each_method_on_both_kinds_of_images_beside_the_paper(out: Path, metrics):
+    with (out / "tables/gaze_table3.csv").open() as file:
+        rows = {row["method"]: row for row in csv.DictReader(file)}
+    assert len(rows) == 8
+    assert float(rows["kNN"]["real_value"]) == metrics["table3"]["knn_real"]["mean_error_deg"]["value"]
+    assert (rows["kNN"]["published_synthetic"], rows["kNN"]["published_real"]) == ("9.9", "16.2")
+    assert rows["kNN"]["synthetic_verdict"] == "reproduced"
+    assert rows["The same, on refined images"]["real_value"] == ""
+
+
+def test_without_ablations_the_page_says_how_to_run_them(tmp_path: Path):
+    report.build(tmp_path, **invented())
+    assert "ablations: [without_history" in Page((tmp_path / "index.html").read_text()).text
+
+
+def test_without_a_supervised_row_there_is_no_gap_and_no_claim_about_it(tmp_path: Path):
+    given = invented()
+    levels = dict.fromkeys(GAZE.conditions[:4], 9.0)
+    given["metrics"] = summarised(levels, GAZE)
+    given["rows"] = {"gaze": gaze_results(levels)}
+    given["claims"] = verdicts.claims(given["metrics"])
+    report.build(tmp_path, **given)
+    assert "gaze-gap" not in Page((tmp_path / "index.html").read_text()).values("id")
+    assert all("share_of_gap_closed" not in found for found in given["metrics"]["comparisons"]["gaze"].values())
+
+
+def test_the_history_has_the_verdict_of_its_comparison(metrics):
+    row = by_id(metrics)["history"]
+    assert row["verdict"] == metrics["comparisons"]["ablations"]["history"]["verdict"] == "reproduced"
+    assert row["published"] == "7.8 degrees against 12.2 degrees"
+    assert by_id(metrics)["local_loss"]["verdict"] != "reproduced"
+    del metrics["comparisons"]["ablations"]
+    assert "were not trained" in by_id(metrics)["history"]["test"]
+
+
+@pytest.mark.parametrize(("knn", "verdict"), [(12.0, "reproduced"), (8.0, "inconclusive"), (5.0, "contradicted")])
+def test_the_state_of_the_art_is_beaten_when_each_earlier_method_is(knn: float, verdict: str):
+    levels = LEVELS | {"knn_synthetic": knn}
+    both = summary.merge(summarised(dict.fromkeys(GAZE.conditions, 9.0), GAZE), summarised(levels, TABLE3))
+    row = by_id(both)["state_of_the_art"]
+    assert row["verdict"] == verdict
+    assert ", knn:" in row["ours"] or knn == 12.0
+
+
+@pytest.mark.parametrize(
+    ("means", "verdict"),
+    [((0.3, 0.31, 0.32), "reproduced"), ((0.5, 1.1, 1.7), "inconclusive"), ((1.5, 1.51, 1.52), "contradicted")],
+)
+def test_the_pupils_shift_is_held_against_the_published_one(metrics, means, verdict):
+    measured = invented_measures(np.random.default_rng(0))
+    for seed, mean in zip(measured, means, strict=True):
+        seed["preservation"] = seed["preservation"] | {"shift_mean": mean}
+    row = by_id(metrics, measured)["pupil_preservation"]
+    assert row["verdict"] == verdict
+    assert by_id(metrics)["pupil_preservation"]["verdict"] == "not run on this data"
+
+
+def test_people_are_not_replaced_by_a_classifier(metrics):
+    row = by_id(metrics, invented_measures(np.random.default_rng(0)))["visual_turing_test"]
+    assert row["verdict"] == "not run on this data"
+    assert "a classifier in their place" in row["test"]
