@@ -118,6 +118,32 @@ def score_nyu(
 
 
 @app.command()
+def figure6_load(domain: Annotated[Literal["synthetic", "real"], typer.Option(help="Which store.")]) -> None:
+    """Figure 6: colour eyes (see benchmarks/figure6/dvc.yaml)."""
+    from benchmarks.figure6 import experiment
+
+    experiment.load(config.load(), domain)
+
+
+@app.command()
+def figure6_train(
+    psi: Annotated[Literal["identity", "channel_mean"], typer.Option(help="Feature space of equation 3.")], seed: Seed
+) -> None:
+    """Figure 6: a refiner of colour eyes."""
+    from benchmarks.figure6 import experiment
+
+    experiment.refine(config.load(), psi, seed)
+
+
+@app.command()
+def figure6_report() -> None:
+    """Figure 6: reports/figure6."""
+    from benchmarks.figure6 import page
+
+    page.write(config.load())
+
+
+@app.command()
 def report(
     task: Annotated[Literal["gaze", "hand"] | None, typer.Option(help="Only this task.")] = None,
     out: Annotated[Path, typer.Option(help="Where to.")] = Path("reports"),

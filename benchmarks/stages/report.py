@@ -227,6 +227,8 @@ def _events(task: str) -> tuple[pd.DataFrame, set[str]]:
     for folder in sorted(path.parent for path in Path("runs").glob(f"train-*/{task}-*/run.json")):
         tags = json.loads((folder / "run.json").read_text())["tags"]
         devices.add(tags["env.device"])
+        if tags["condition"] not in ("", *TASKS[task].conditions):
+            continue  # an ablation
         for line in (folder / "metrics.jsonl").read_text().splitlines():
             rows.extend(_values(json.loads(line), tags))
     return pd.DataFrame(rows), devices

@@ -14,7 +14,7 @@ from benchmarks.tracking.events import FAILED, FINISHED, KILLED, Run, new_record
 from benchmarks.tracking.provenance import provenance
 from benchmarks.tracking.sender import Sender
 
-LIVE_AFTER = 60.0  # seconds: MLflow's start takes a core for a while, which halves a short training's speed
+LIVE_AFTER = 120.0  # seconds: MLflow's start takes a core for a while, which halves a short training's speed
 _KILLED_BY_SIGNAL = (128 + signal.SIGINT, 128 + signal.SIGTERM)
 
 

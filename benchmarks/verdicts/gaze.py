@@ -28,6 +28,7 @@ def claims(metrics: dict[str, Any], measured: Sequence[Any] = ()) -> list[Row]:
         _state_of_the_art(metrics),
         _pupil(measured),
         _turing(measured),
+        _colour(),
         *_magnitudes(metrics),
     ]
 
@@ -165,4 +166,15 @@ def _turing(measured: Sequence[Any]) -> Row:
         "People cannot tell refined from real",
         f"{known['correct']} of {known['trials']}",
         f"needs people: `python -m benchmarks turing` asks them{machine}",
+    )
+
+
+def _colour() -> Row:
+    return TELLER.outside(
+        "colour",
+        "Section 3.1, Figure 6",
+        "the network trained using this feature transform is able to generate realistic color images",
+        "With psi the mean of the colour channels, the refiner makes realistic colours",
+        "pictures",
+        "an experiment of its own: `dvc repro benchmarks/figure6/dvc.yaml`, then reports/figure6/README.md",
     )

@@ -75,6 +75,18 @@ def expose(rng: np.random.Generator) -> Exposure:
 
 def photograph(radiance: np.ndarray, webcam: Laptop, exposure: Exposure, rng: np.random.Generator) -> np.ndarray:
     """Linear radiance, float32 (36, 60), to the equalised crop, uint8 (35, 55)."""
+    photo = _compressed(_exposed(radiance, webcam, exposure, rng), webcam, cv2.IMREAD_GRAYSCALE)
+    return _cropped(cv2.equalizeHist(cv2.resize(photo, (FRAME.width, FRAME.height), interpolation=cv2.INTER_LINEAR)))
+
+
+def photograph_colour(radiance: np.ndarray, webcam: Laptop, exposure: Exposure, rng: np.random.Generator) -> np.ndarray:
+    """Linear radiance, float32 (36, 60, 3), to the crop, uint8 (35, 55, 3), not equalised."""
+    photo = _compressed(_exposed(radiance, webcam, exposure, rng), webcam, cv2.IMREAD_COLOR)
+    return _cropped(cv2.resize(photo, (FRAME.width, FRAME.height), interpolation=cv2.INTER_LINEAR))
+
+
+def _exposed(radiance: np.ndarray, webcam: Laptop, exposure: Exposure, rng: np.random.Generator) -> np.ndarray:
+    """What the webcam sees, uint8 at its own size, grey or in colour."""
     light = radiance * (exposure.level / max(float(radiance.mean()), 1e-6))
     light = cv2.filter2D(light, -1, blur_kernel(exposure), borderType=cv2.BORDER_REFLECT_101)
     scale = webcam.scale * exposure.nearness
@@ -84,12 +96,20 @@ def photograph(radiance: np.ndarray, webcam: Laptop, exposure: Exposure, rng: np
     noise = np.sqrt(electrons + webcam.read_noise**2) * rng.standard_normal(light.shape, np.float32)
     tone = np.clip((electrons + noise) / webcam.electrons, 0, 1) ** GAMMA
     tone += webcam.sharpening * (tone - cv2.GaussianBlur(tone, (0, 0), 1.0))
-    photo = np.clip(255 * tone + 0.5, 0, 255).astype(np.uint8)
-    _, code = cv2.imencode(".jpg", photo, [cv2.IMWRITE_JPEG_QUALITY, webcam.quality])
-    photo = np.asarray(cv2.imdecode(code, cv2.IMREAD_GRAYSCALE))
-    equalised = cv2.equalizeHist(cv2.resize(photo, (FRAME.width, FRAME.height), interpolation=cv2.INTER_LINEAR))
+    return np.clip(255 * tone + 0.5, 0, 255).astype(np.uint8)
+
+
+def _compressed(photo: np.ndarray, webcam: Laptop, mode: int) -> np.ndarray:
+    """Grey, or RGB, which OpenCV wants and gives the other way round."""
+    swapped = photo[..., ::-1] if photo.ndim == 3 else photo
+    _, code = cv2.imencode(".jpg", swapped, [cv2.IMWRITE_JPEG_QUALITY, webcam.quality])
+    decoded = np.asarray(cv2.imdecode(code, mode))
+    return decoded[..., ::-1] if photo.ndim == 3 else decoded
+
+
+def _cropped(photo: np.ndarray) -> np.ndarray:
     row, column = -FRAME.top, -FRAME.left
-    return equalised[row : row + geo.HEIGHT, column : column + geo.WIDTH]
+    return photo[row : row + geo.HEIGHT, column : column + geo.WIDTH]
 
 
 def blur_kernel(exposure: Exposure) -> np.ndarray:
