@@ -53,9 +53,9 @@ def section(measured: Mapping[str, Any], compared: Mapping[str, Any], images: in
                 Column(
                     "On synthetic", lambda r: _value(r, "synthetic"), lambda r: _bounds(r, "synthetic"), group=GROUP
                 ),
-                Column("Beats the mean?", lambda r: r["synthetic_verdict"] or MISSING, numeric=False, group=GROUP),
+                Column("Beats the mean?", lambda r: _beats(r, "synthetic"), numeric=False, group=GROUP),
                 Column("On labelled real", lambda r: _value(r, "real"), lambda r: _bounds(r, "real"), group=GROUP),
-                Column("Beats the mean?", lambda r: r["real_verdict"] or MISSING, numeric=False, group=GROUP),
+                Column("Beats the mean?", lambda r: _beats(r, "real"), numeric=False, group=GROUP),
                 Column("On synthetic", lambda r: _paper(r, "synthetic"), group=THEIRS, apart=True),
                 Column("On labelled real", lambda r: _paper(r, "real"), group=THEIRS, apart=True),
             ],
@@ -68,6 +68,7 @@ def section(measured: Mapping[str, Any], compared: Mapping[str, Any], images: in
 
 
 GROUP = "This run"
+BEATS = {"reproduced": "yes", "contradicted": "no, worse", "inconclusive": "inconclusive"}
 THEIRS = "The paper, on other data"
 
 
@@ -83,3 +84,7 @@ def _bounds(record: Record, side: str) -> str:
 def _paper(record: Record, side: str) -> str:
     value = record[f"published_{side}"]
     return MISSING if value is None else number(value, "°")
+
+
+def _beats(record: Record, side: str) -> str:
+    return BEATS.get(record[f"{side}_verdict"], MISSING)

@@ -62,7 +62,9 @@ def run(params: Params, tasks: Sequence[str] = tuple(TASKS), out: Path = REPORTS
             "preset": params.preset,
             "stand_in": data[name]["standin"],
         }
-        files = [Path("results") / f"{part}.parquet" for part in ([name, "baselines"] if name == "gaze" else [name])]
+        files = [Path("results") / f"{name}.parquet"]
+        if name == "gaze" and (earlier := Path("results/baselines.parquet")).exists():
+            files.append(earlier)
         found = pd.concat(map(pd.read_parquet, files), ignore_index=True)
         for task in FAMILIES[name]:
             known = task.among(found["condition"].unique())
