@@ -169,7 +169,7 @@ def regress(
 
 
 @app.command()
-def preset(name: Annotated[str, typer.Argument(help="embedded, ci or paper.")] = "") -> None:
+def preset(name: Annotated[str, typer.Argument(help="embedded, ci, real-eyes or paper.")] = "") -> None:
     """Make a preset the active params.yaml and show what changes; without a name, list the presets."""
     from benchmarks import presets
 
