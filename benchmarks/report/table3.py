@@ -18,6 +18,9 @@ METHODS = {  # the stem of the conditions; name; row of the paper's Table 3 on s
     "cnn": ("This paper's CNN, 4×", "cnn_synthetic", None),
     "cnn_refined": ("The same, on refined images", "cnn_refined", None),
 }
+GROUP = "This run"
+BEATS = {"reproduced": "yes", "contradicted": "no, worse", "inconclusive": "inconclusive"}
+THEIRS = "The paper, on other data"
 OURS = {"cnn": ("synthetic_4x", "real"), "cnn_refined": ("refined_4x", None)}
 
 
@@ -65,11 +68,6 @@ def section(measured: Mapping[str, Any], compared: Mapping[str, Any], images: in
         "quotes theirs trained on UT Multi-view. Against the five on synthetic images the CNN on refined ones is: "
         f"{', '.join(ahead) or 'not compared'}. Verdicts come from paired differences, Holm over this table's family.",
     )
-
-
-GROUP = "This run"
-BEATS = {"reproduced": "yes", "contradicted": "no, worse", "inconclusive": "inconclusive"}
-THEIRS = "The paper, on other data"
 
 
 def _value(record: Record, side: str) -> str:

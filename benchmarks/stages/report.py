@@ -69,7 +69,7 @@ def run(params: Params, tasks: Sequence[str] = tuple(TASKS), out: Path = REPORTS
         for task in FAMILIES[name]:
             known = task.among(found["condition"].unique())
             chosen = found.query("condition in @known.conditions")
-            if len(known.conditions) > 1:
+            if known.claims:  # else a condition or more of what it compares was not trained
                 random = np.random.default_rng(params.evaluation.seed)
                 summaries.append(summary.summarise(chosen, known, random, kind, params.evaluation.resamples))
             if task.name == name:

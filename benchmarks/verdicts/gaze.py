@@ -86,7 +86,7 @@ def _ablations(metrics: dict[str, Any]) -> list[Row]:
         place = "Section 3.3" if published else "Section 3.3, Figure 11"
         if name in metrics.get("comparisons", {}).get(ABLATIONS.name, {}):
             row = teller.direction(metrics, name, place, quote, published)
-            rows.append(row | ({} if published else {"published": "pictures"}))
+            rows.append(row | {"task": GAZE.name} | ({} if published else {"published": "pictures"}))
         else:
             theirs = " against ".join(f"{value} degrees" for value in published) or "pictures"
             reason = "the ablations were not trained: `ablations: [without_history, ...]` in params.yaml does"

@@ -29,13 +29,12 @@ class Teller:
         found = metrics["comparisons"][self.task.name][name]
         metric = found["metric"]
         a, b = (metrics[self.task.name][found[side]][metric]["value"] for side in ("a", "b"))
-        about = {"ablations": "gaze", "table3": "gaze"}.get(self.task.name, self.task.name)
         scale = 100 if self._is_fraction(metric) else 1
         unit = "points" if self._is_fraction(metric) else self.unit
         low, difference, high = (scale * found[key] for key in ("low", "difference", "high"))
         theirs = " against ".join(self._amount(metric, value / scale, 1) for value in published)
         return {
-            "task": about,
+            "task": self.task.name,
             "id": name,
             "place": place,
             "quote": quote,
