@@ -92,7 +92,7 @@ class Teller:
     ) -> tuple[str, str]:
         """Verdict and test of "equals the paper". The standard error is the 95 % interval's, half over z_.975."""
         if metrics["data"][self.task.name].get("stand_in", True):
-            return NOT_RUN, "a stand-in's numbers are not comparable with the paper's"
+            return NOT_RUN, "measured on other images than the paper's: the numbers are not comparable"
         fraction = self._is_fraction(metric)
         margin = self.margin_fraction if fraction else self.margin
         p = tost_normal(found["value"], (found["high"] - found["low"]) / (2 * NORMAL_975), target, margin)
