@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from benchmarks import config
-from benchmarks.errors import UserError
+from benchmarks.core import config
+from benchmarks.core.errors import UserError
 
 # Before torch is imported: threads that wait spin a little and then give their core away. Spinning long, as is the
 # default, makes two trainings on one machine crawl; not at all makes one slow.

@@ -13,12 +13,12 @@ import psutil
 import torch
 from torch import Tensor
 
-from benchmarks.config import MPIIGazeFiles, NYUFiles, OnDisk, Params, UnityEyesFiles
+from benchmarks.core.config import MPIIGazeFiles, NYUFiles, OnDisk, Params, UnityEyesFiles
+from benchmarks.core.errors import UserError
 from benchmarks.datasets import catalogue
 from benchmarks.datasets.catalogue import CATALOGUE, VIEWS
-from benchmarks.errors import UserError
-from benchmarks.stages.tensors import choose_device, optimizer, place
-from benchmarks.tasks import JOINTS, TASKS
+from benchmarks.evaluation.tasks import JOINTS, TASKS
+from benchmarks.training.tensors import choose_device, optimizer, place
 from estimators.gaze_cnn import GazeCNN, gaze_loss
 from estimators.hourglass import Hourglass, hourglass_loss
 from simgan.algorithm1 import Schedule, SimGAN

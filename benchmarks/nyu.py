@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import curves
+from benchmarks.core.errors import UserError
 from benchmarks.datasets.hands.crops import unproject
 from benchmarks.datasets.nyu_frames import FIRST_PERSON
-from benchmarks.errors import UserError
-from benchmarks.tasks import JOINTS
+from benchmarks.evaluation import curves
+from benchmarks.evaluation.tasks import JOINTS
 
 DISTANCES = (5.0, 10.0, 20.0, 30.0, 40.0)
 COLUMNS = 3 * len(JOINTS)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.errors import UserError
+from benchmarks.core.errors import UserError
 
 MAX_ANGLE_DEG = 180.0  # no angle between two gaze directions is larger: bounds the tail that a figure cuts off
 

@@ -2,6 +2,7 @@
 
 import copy
 import io
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # pytest-xdist has a worker a core; read when torch is imported
+
 from benchmarks import presets
-from benchmarks.config import Params, check
+from benchmarks.core.config import Params, check
 from benchmarks.datasets import hands
 from benchmarks.datasets.store import write_store
 

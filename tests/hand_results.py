@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from benchmarks.tasks import JOINTS
+from benchmarks.evaluation.tasks import JOINTS
 
 LEVELS = {"synthetic": 9.0, "refined": 7.0, "real": 4.0, "synthetic_3x": 8.0, "refined_3x": 6.0}
 DATA = {"test_data": "h1", "preset": "embedded", "stand_in": True}

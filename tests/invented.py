@@ -5,7 +5,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 
-from benchmarks import summary, tasks, verdicts
+from benchmarks import verdicts
+from benchmarks.evaluation import summary, tasks
 from benchmarks.report.measures import ROWS
 from tests import hand_results
 

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from benchmarks import __main__ as cli
-from benchmarks import presets, regression
+from benchmarks import presets
+from benchmarks.evaluation import regression
 from benchmarks.stages import regress, train_simgan
 from tests.conftest import eye_store, tiny_values, write_yaml
 

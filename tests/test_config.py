@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks import config, presets
-from benchmarks.errors import UserError
+from benchmarks import presets
+from benchmarks.core import config
+from benchmarks.core.errors import UserError
 from tests.conftest import tiny_values, write_yaml
 
 

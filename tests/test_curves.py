@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import curves
-from benchmarks.tasks import GAZE, weighted_within
+from benchmarks.evaluation import curves
+from benchmarks.evaluation.tasks import GAZE, weighted_within
 
 ERRORS = np.array([6.9, 7.0, 7.0, 7.1, 13.0, 20.0])
 

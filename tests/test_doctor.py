@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import config, doctor, presets
-from benchmarks.config import Params
+from benchmarks import doctor, presets
+from benchmarks.core import config
+from benchmarks.core.config import Params
 
 
 def preset(name: str) -> Params:

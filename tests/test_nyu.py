@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import nyu
-from benchmarks.errors import UserError
+from benchmarks.core.errors import UserError
 
 DATA = Path(__file__).parents[1] / "../shared/data/hands/nyu_predictions"
 LITERATURE = {  # mean error in mm that the four papers' comparisons print

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import paper
-from benchmarks.errors import UserError
+from benchmarks.core.errors import UserError
 
 FIGURES = [(figure, name) for figure in ("figure7", "figure9") for name in paper.curve_names(figure)]
 

@@ -5,9 +5,9 @@ import copy
 import numpy as np
 import pytest
 
-from benchmarks import regression, summary
-from benchmarks.errors import UserError
-from benchmarks.tasks import GAZE
+from benchmarks.core.errors import UserError
+from benchmarks.evaluation import regression, summary
+from benchmarks.evaluation.tasks import GAZE
 from tests.gaze_results import DATA, LEVELS, gaze_results
 
 

@@ -15,8 +15,9 @@ from matplotlib.lines import Line2D
 from PIL import Image
 from torch import nn
 
-from benchmarks import report, tasks
-from benchmarks.errors import UserError
+from benchmarks import report
+from benchmarks.core.errors import UserError
+from benchmarks.evaluation import tasks
 from benchmarks.report import evidence, figures, results, sections, tables, training
 from benchmarks.report.view import GAZE
 from simgan.algorithm1 import Schedule, SimGAN

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import report, summary, verdicts
-from benchmarks.tasks import ABLATIONS, BASELINES, GAZE, TABLE3
+from benchmarks import report, verdicts
+from benchmarks.evaluation import summary
+from benchmarks.evaluation.tasks import ABLATIONS, BASELINES, GAZE, TABLE3
 from tests.gaze_results import DATA, gaze_results
 from tests.invented import Page, invented, invented_measures
 

@@ -10,7 +10,8 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from benchmarks import report, tasks
+from benchmarks import report
+from benchmarks.evaluation import tasks
 from benchmarks.report import depth, evidence, figures, sections
 from benchmarks.report.view import HAND
 from tests.hand_results import LEVELS

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from benchmarks import significance
-from benchmarks.tasks import GAZE, weighted_mean, weighted_median
+from benchmarks.evaluation import significance
+from benchmarks.evaluation.tasks import GAZE, weighted_mean, weighted_median
 
 STATISTICS = {name: metric.statistic for name, metric in GAZE.metrics.items()}
 

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import summary
-from benchmarks.errors import UserError
-from benchmarks.significance import Interval
-from benchmarks.tasks import GAZE
+from benchmarks.core.errors import UserError
+from benchmarks.evaluation import summary
+from benchmarks.evaluation.significance import Interval
+from benchmarks.evaluation.tasks import GAZE
 from tests.gaze_results import DATA, LEVELS, gaze_results
 
 

@@ -5,9 +5,9 @@ import copy
 import numpy as np
 import pytest
 
-from benchmarks import regression, summary
-from benchmarks.errors import UserError
-from benchmarks.tasks import GAZE, HAND, MILLIMETRES, PIXELS
+from benchmarks.core.errors import UserError
+from benchmarks.evaluation import regression, summary
+from benchmarks.evaluation.tasks import GAZE, HAND, MILLIMETRES, PIXELS
 from tests import gaze_results
 from tests.hand_results import DATA, LEVELS, hand_results
 

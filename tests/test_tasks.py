@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.datasets.hands import JOINTS
-from benchmarks.tasks import GAZE, HAND, TASKS, blocks
+from benchmarks.evaluation.tasks import GAZE, HAND, TASKS, blocks
 from tests.gaze_results import gaze_results
 from tests.hand_results import hand_results
 

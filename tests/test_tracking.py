@@ -21,7 +21,7 @@ import pytest
 from PIL import Image
 
 from benchmarks import tracking
-from benchmarks.errors import UserError
+from benchmarks.core.errors import UserError
 from benchmarks.tracking.destination import connect
 from benchmarks.tracking.events import this_process
 

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from benchmarks import tracking
-from benchmarks.errors import UserError
+from benchmarks.core.errors import UserError
 from benchmarks.tracking.destination import shown, tracking_uri
 from benchmarks.tracking.events import is_alive, this_process
 

@@ -5,8 +5,9 @@ import copy
 import numpy as np
 import pytest
 
-from benchmarks import summary, verdicts
-from benchmarks.tasks import GAZE, HAND
+from benchmarks import verdicts
+from benchmarks.evaluation import summary
+from benchmarks.evaluation.tasks import GAZE, HAND
 from tests import hand_results
 from tests.gaze_results import DATA, gaze_results
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.config import (
+from benchmarks.core.config import (
     EyeSource,
     FolderFiles,
     HandSource,
@@ -15,13 +15,13 @@ from benchmarks.config import (
     Several,
     UnityEyesFiles,
 )
+from benchmarks.core.errors import UserError
 from benchmarks.datasets.folder import Folder
 from benchmarks.datasets.joined import Joined
 from benchmarks.datasets.loading import Source
 from benchmarks.datasets.mpiigaze import MPIIGaze
 from benchmarks.datasets.nyu_frames import NYU
 from benchmarks.datasets.unityeyes import UnityEyes
-from benchmarks.errors import UserError
 
 VIEWS = (0, 1, 2)  # section 3.2: one frontal and two side views; the first is the frontal one
 

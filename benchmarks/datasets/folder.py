@@ -14,11 +14,11 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from benchmarks.core.errors import UserError
 from benchmarks.datasets.eyes.geometry import HEIGHT, WIDTH, direction
 from benchmarks.datasets.loading import Batch, Broken, Loaded
 from benchmarks.datasets.mpiigaze import check_sides
 from benchmarks.datasets.store import GAZE
-from benchmarks.errors import UserError
 
 ANGLES = ("pitch_deg", "yaw_deg")
 HEAD = ("head_pitch_deg", "head_yaw_deg")

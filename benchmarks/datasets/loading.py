@@ -21,10 +21,10 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from benchmarks.core.errors import UserError
+from benchmarks.core.files import digest, remove, whole
+from benchmarks.core.progress import Progress
 from benchmarks.datasets.store import GAZE, Store, write_store
-from benchmarks.errors import UserError
-from benchmarks.files import digest, remove, whole
-from benchmarks.progress import Progress
 
 NAMED = 100  # rejected files that store.json names
 CHECKED = 8, 256  # parts, spread over the set, and images of each that `check` sees

@@ -17,10 +17,10 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from benchmarks.core.errors import UserError
 from benchmarks.datasets.eyes.geometry import HEIGHT, WIDTH
 from benchmarks.datasets.loading import Batch, Broken, Loaded
 from benchmarks.datasets.store import GAZE
-from benchmarks.errors import UserError
 
 PUBLISHED = (36, 60)  # of MPIIGaze's
 WHERE = "get MPIIGaze from https://www.mpi-inf.mpg.de/mpiigaze (CC BY-NC-SA 4.0) and give the unpacked folder"

@@ -17,10 +17,10 @@ import numpy as np
 import pandas as pd
 import scipy.io
 
+from benchmarks.core.errors import UserError
 from benchmarks.datasets.hands import crops
 from benchmarks.datasets.hands.skeleton import JOINTS, NYU_JOINTS
 from benchmarks.datasets.loading import Batch, Loaded
-from benchmarks.errors import UserError
 
 HEIGHT, WIDTH = 480, 640
 FIRST_PERSON = 2440  # test frames 1 to 2440 show the person of train: published methods err half as much on them

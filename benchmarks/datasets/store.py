@@ -16,8 +16,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.errors import UserError
-from benchmarks.files import digest, whole
+from benchmarks.core.errors import UserError
+from benchmarks.core.files import digest, whole
 
 ROWS = 1 << 16  # labels of one row group
 GAZE = ["gaze_x", "gaze_y", "gaze_z"]

@@ -21,8 +21,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from benchmarks.core.errors import UserError
 from benchmarks.datasets.loading import Batch, Broken, Loaded
-from benchmarks.errors import UserError
 
 HEIGHT, WIDTH = 35, 55
 IRIS = 17  # width of the iris in crop pixels

@@ -8,19 +8,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.config import Camera, Params, Simulator
+from benchmarks.core.config import Camera, Params, Simulator
+from benchmarks.core.errors import UserError
+from benchmarks.core.files import whole
 from benchmarks.datasets import catalogue
 from benchmarks.datasets.eyes import colour
 from benchmarks.datasets.joined import Joined
 from benchmarks.datasets.loading import Source, load_files
 from benchmarks.datasets.store import open_store, write_store
-from benchmarks.errors import UserError
-from benchmarks.files import whole
-from benchmarks.stages.tensors import choose_device, derive, generator, optimizer, place
-from benchmarks.stages.training import train
-from simgan.algorithm1 import Schedule, SimGAN
-from simgan.losses import PSI
-from simgan.networks import GAZE_LAYERS, Discriminator, Refiner
+from benchmarks.training.algorithm1 import prepare
+from benchmarks.training.loop import train
+from benchmarks.training.tensors import choose_device
+from simgan.networks import GAZE_LAYERS
 
 FOLDER = Path("figure6")
 IMAGES = 2000  # of each domain, at most
@@ -63,40 +62,27 @@ def refine(params: Params, psi: str, seed: int) -> None:
 
     lambda is in units of the identity on three channels: a change of all three alike costs as much under either psi.
     """
-    settings = params.simgan.gaze
+    lam = params.simgan.gaze.lam * (3 if psi == "channel_mean" else 1)
+    settings = params.simgan.gaze.model_copy(update={"psi": psi, "lam": lam})
     synthetic, real = (open_store(FOLDER / domain, "gaze") for domain in ("synthetic", "real"))
     device = choose_device(params.compute)
-    torch.manual_seed(derive(seed, "figure6/weights"))
-    refiner = place(Refiner(3, settings.features, settings.blocks, settings.kernel, settings.padding), device)
-    size = synthetic.images.shape[1:3]
-    judge = Discriminator(GAZE_LAYERS, settings.discriminator, 3, size, settings.discriminator_width)
-    discriminator = place(judge, device)
 
     def draw(images: np.ndarray, count: int, random: torch.Generator) -> Tensor:
         return to_network(images[torch.randint(len(images), (count,), generator=random).numpy()], device)
 
-    schedule = Schedule(
-        settings.refiner_pretraining,
-        settings.discriminator_pretraining,
-        settings.iterations,
-        settings.k_g,
-        settings.k_d,
-        settings.batch,
-        settings.lr_drops,
-    )
-    trainer = SimGAN(
-        refiner,
-        discriminator,
-        refiner_optimizer=optimizer(settings.optimizer, refiner, settings.lr),
-        discriminator_optimizer=optimizer(settings.optimizer, discriminator, settings.lr),
+    height, width = synthetic.images.shape[1:3]
+    trainer, _ = prepare(
+        settings,
+        layers=GAZE_LAYERS,
+        channels=3,
+        size=(height, width),
         draw_synthetic=lambda count, random: draw(synthetic.images, count, random),
         draw_real=lambda count, random: draw(real.images, count, random),
-        schedule=schedule,
-        lam=settings.lam * (3 if psi == "channel_mean" else 1),
-        history=settings.history,
-        psi=PSI[psi],
-        generator=generator(seed, "figure6"),
+        device=device,
+        seed=seed,
+        purpose="figure6",
     )
+    refiner = trainer.refiner
 
     @torch.no_grad()
     def refined(images: np.ndarray) -> np.ndarray:
@@ -118,10 +104,10 @@ def refine(params: Params, psi: str, seed: int) -> None:
         task="gaze",
         condition=psi,
         seed=seed,
-        settings=settings.model_dump() | {"psi": psi},
+        settings=settings.model_dump(),
         inputs={"synthetic": synthetic, "real": real},
         device=device,
-        steps=schedule.total,
+        steps=trainer.schedule.total,
         images_per_step=settings.batch,
         log_every=settings.log_every,
         sample=grid,

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.config import Camera, Params
+from benchmarks.core.config import Camera, Params
+from benchmarks.core.files import whole
 from benchmarks.datasets.store import open_store
+from benchmarks.evaluation.significance import student_interval
 from benchmarks.figure6.experiment import FOLDER, measured
-from benchmarks.files import whole
-from benchmarks.significance import student_interval
 
 OUT = Path("reports/figure6")
 COLUMNS = 10

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from benchmarks.errors import UserError
+from benchmarks.core.errors import UserError
 
 RAYS = 64
 REACH = 0.45  # search within 1 - REACH to 1 + REACH iris radii from the labelled centre

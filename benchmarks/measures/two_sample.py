@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmarks.evaluation.significance import binomial, wilson
 from benchmarks.measures.realism import grey
-from benchmarks.significance import binomial, wilson
 
 FEATURES = (12, 24, 48)
 BATCH = 64

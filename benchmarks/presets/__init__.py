@@ -7,8 +7,8 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
-from benchmarks.config import check
-from benchmarks.errors import UserError
+from benchmarks.core.config import check
+from benchmarks.core.errors import UserError
 
 FOLDER = Path(__file__).parent
 

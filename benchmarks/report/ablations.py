@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import tasks
+from benchmarks.evaluation import tasks
 from benchmarks.report import evidence, results
 from benchmarks.report.measures import Measures, mean_over, shown
 from benchmarks.report.sections import Half, Section, png

@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from benchmarks import paper, tasks
+from benchmarks import paper
+from benchmarks.evaluation import tasks
 from benchmarks.report import figures, results
 from benchmarks.report.figures import draw
 from benchmarks.report.results import difference_label, is_fraction

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from benchmarks import curves
-from benchmarks.errors import UserError
+from benchmarks.core.errors import UserError
+from benchmarks.evaluation import curves
 from benchmarks.paper import Curve
 from benchmarks.report.view import Look, Panel, View
 

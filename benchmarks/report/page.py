@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.errors import UserError
+from benchmarks.core.errors import UserError
 from benchmarks.report import ablations, datasets, evidence, measures, results, sections, table3, training
 from benchmarks.report.sections import Section
 from benchmarks.report.tables import Record, Table

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks import paper
-from benchmarks.curves import within
+from benchmarks.evaluation.curves import within
 from benchmarks.report.tables import MISSING, Column, Record, Table, interval, number, p_value, percent, signed
 from benchmarks.report.view import Published, View
 

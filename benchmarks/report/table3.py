@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks import paper
+from benchmarks.evaluation.tasks import EARLIER
 from benchmarks.report.sections import Section
 from benchmarks.report.tables import MISSING, Column, Record, Table, interval, number
-from benchmarks.tasks import EARLIER
 
 METHODS = {  # the stem of the conditions; name; row of the paper's Table 3 on synthetic, on labelled real images
     "mean": ("Mean of the training labels", None, None),

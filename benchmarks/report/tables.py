@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.errors import UserError
+from benchmarks.core.errors import UserError
 
 Record = Mapping[str, Any]
 MISSING = "–"

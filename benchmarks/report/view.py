@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import paper, tasks
+from benchmarks import paper
+from benchmarks.evaluation import tasks
 from benchmarks.report import depth
 
 

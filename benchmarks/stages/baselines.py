@@ -2,56 +2,47 @@
 their papers do, on labelled real images; one row per test image.
 """
 
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from threadpoolctl import threadpool_limits
 
 from benchmarks import tracking
-from benchmarks.config import Params
+from benchmarks.core.config import Params
+from benchmarks.core.errors import UserError
+from benchmarks.core.files import whole
+from benchmarks.core.progress import Progress
 from benchmarks.datasets.store import Store, open_store
-from benchmarks.errors import UserError
-from benchmarks.files import whole
-from benchmarks.progress import Progress
-from benchmarks.stages.tensors import choose_device, derive
-from benchmarks.tasks import TABLE3
+from benchmarks.evaluation.tasks import TABLE3
+from benchmarks.training.tensors import derive
 from estimators import baselines
 from estimators.errors import angular_error_deg
 
 HEAD = ["head_pitch_deg", "head_yaw_deg"]
+STORES = Path("stores/gaze")
+TRAINING = {"synthetic": "synthetic", "real": "real_labelled"}  # domain -> store
 
 
 def run(params: Params) -> None:
-    choose_device(params.compute)  # sets the threads, on which the last bits of sums depend
-    stores = Path("stores/gaze")
-    test = open_store(stores / "test", "gaze")
-    training = {"synthetic": open_store(stores / "synthetic", "gaze")}
-    if params.supervised.gaze:
-        training["real"] = open_store(stores / "real_labelled", "gaze")
-    truth, images = torch.from_numpy(test.gaze()), np.array(test.images)
-    cells = [(name, domain, seed) for name in baselines.BASELINES for domain in training for seed in params.seeds]
+    domains = ["synthetic", "real"] if params.supervised.gaze else ["synthetic"]
+    cells = [(name, domain, seed) for name in baselines.BASELINES for domain in domains for seed in params.seeds]
+    test, stores = open_store(STORES / "test", "gaze"), {d: open_store(STORES / TRAINING[d], "gaze") for d in domains}
     progress = Progress("baselines", len(cells), "training")
     tables, runs = [], Path("runs/baselines")
-    with whole(runs) as beside:
+    learn = partial(errors_of, at_most=params.estimators.baselines.images)
+    with ProcessPoolExecutor(params.compute.threads, get_context("spawn")) as workers, whole(runs) as beside:
         beside.mkdir()
-        for done, (name, domain, seed) in enumerate(cells):
-            store, condition = training[domain], f"{name}_{domain}"
-            known = [poses(part) for part in (store, test)]
-            head = known if all(np.isfinite(pose).all() for pose in known) else (None, None)
-            predictor = baselines.fit(
-                name,
-                store.images,
-                head[0],
-                store.gaze(),
-                np.random.default_rng(derive(seed, f"baselines/{condition}")),
-                at_most=params.estimators.baselines.images,
-            )
-            estimate = torch.from_numpy(predictor.predict(images, head[1]))
-            errors = angular_error_deg(estimate, truth).numpy()
+        learnt = workers.map(learn, *zip(*cells, strict=True))
+        for done, ((name, domain, seed), errors) in enumerate(zip(cells, learnt, strict=True), start=1):
+            condition = f"{name}_{domain}"
             tables.append(TABLE3.rows(test.labels, condition, seed, errors))
-            _record(beside / f"{condition}-{seed}", condition, seed, store, test, errors)
-            progress(done + 1)
+            _record(beside / f"{condition}-{seed}", condition, seed, stores[domain], test, errors)
+            progress(done)
     progress.close()
     with whole(Path("results/baselines.parquet")) as results:
         pd.concat(tables, ignore_index=True).to_parquet(results, index=False)
@@ -60,6 +51,25 @@ def run(params: Params) -> None:
     except UserError as error:  # a diary stops no evaluation; `make run` and `sync` send what is missing
         print(f"baselines: not in MLflow yet: {error}", flush=True)
     print(f"baselines: {len(tables)} estimators on {len(test)} images in results/baselines.parquet", flush=True)
+
+
+def errors_of(name: str, domain: str, seed: int, at_most: int) -> np.ndarray:
+    """Train one baseline, in a process and on a thread of its own: its errors on the test images, degrees."""
+    torch.set_num_threads(1)
+    test, store = open_store(STORES / "test", "gaze"), open_store(STORES / TRAINING[domain], "gaze")
+    known = [poses(part) for part in (store, test)]
+    head = known if all(np.isfinite(pose).all() for pose in known) else (None, None)
+    with threadpool_limits(1):
+        predictor = baselines.fit(
+            name,
+            store.images,
+            head[0],
+            store.gaze(),
+            np.random.default_rng(derive(seed, f"baselines/{name}_{domain}")),
+            at_most=at_most,
+        )
+        estimate = torch.from_numpy(predictor.predict(np.array(test.images), head[1]))
+    return angular_error_deg(estimate, torch.from_numpy(test.gaze())).numpy()
 
 
 def poses(store: Store) -> np.ndarray:

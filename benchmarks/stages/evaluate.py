@@ -8,13 +8,13 @@ import pandas as pd
 import torch
 
 from benchmarks import tracking
-from benchmarks.config import Params
+from benchmarks.core.config import Params
+from benchmarks.core.errors import UserError
+from benchmarks.core.files import whole
 from benchmarks.datasets.hands.crops import crop_to_mm
 from benchmarks.datasets.store import Store, open_store
-from benchmarks.errors import UserError
-from benchmarks.files import whole
-from benchmarks.stages.tensors import choose_device, load_weights, to_network
-from benchmarks.tasks import JOINTS, TASKS, Task
+from benchmarks.evaluation.tasks import JOINTS, TASKS, Task
+from benchmarks.training.tensors import choose_device, load_weights, to_network
 from estimators import gaze_cnn, hourglass
 from estimators.errors import angular_error_deg
 

@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import tracking
-from benchmarks.config import Camera, Kinect, Params, Simulator
+from benchmarks.core.config import Camera, Kinect, Params, Simulator
+from benchmarks.core.errors import UserError
+from benchmarks.core.progress import Progress
 from benchmarks.datasets import catalogue, eyes, hands
 from benchmarks.datasets.catalogue import VIEWS
 from benchmarks.datasets.hands import crops
 from benchmarks.datasets.loading import load_files
 from benchmarks.datasets.store import GAZE, Store, write_store
-from benchmarks.errors import UserError
-from benchmarks.progress import Progress
 
 EYE = (35, 55)
 CHUNK = 4096  # images copied at a time

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 
 from benchmarks import tracking
-from benchmarks.config import Params
+from benchmarks.core.config import Params
+from benchmarks.core.files import whole
 from benchmarks.datasets.store import Store, open_store
-from benchmarks.files import whole
+from benchmarks.evaluation.tasks import blocks
 from benchmarks.measures import artefacts, preservation, realism, two_sample
-from benchmarks.stages.tensors import choose_device, generator, instance, to_network
-from benchmarks.tasks import blocks
+from benchmarks.training.tensors import choose_device, generator, instance, to_network
 
 IMAGES = 1000  # of each kind, at most: the measures have long settled
 

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from benchmarks.config import Params
+from benchmarks.core.config import Params
+from benchmarks.core.progress import Progress
 from benchmarks.datasets.store import open_store, write_store
-from benchmarks.progress import Progress
-from benchmarks.stages.tensors import choose_device, instance, load_weights, to_network, to_pixels
+from benchmarks.training.tensors import choose_device, instance, load_weights, to_network, to_pixels
 from simgan.networks import Refiner
 
 BATCH = 16  # what a core's cache holds

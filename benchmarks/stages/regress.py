@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from benchmarks import regression, summary
-from benchmarks.config import Params
-from benchmarks.errors import UserError
-from benchmarks.files import whole
+from benchmarks.core.config import Params
+from benchmarks.core.errors import UserError
+from benchmarks.core.files import whole
+from benchmarks.evaluation import regression, summary
 
 METRICS = Path("reports/metrics.json")
 TABLE = Path("reports/regression.md")

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from benchmarks import curves, summary, verdicts
-from benchmarks.config import (
+from benchmarks import verdicts
+from benchmarks.core.config import (
     Camera,
     EyeSource,
     GazeData,
@@ -24,10 +24,11 @@ from benchmarks.config import (
     Several,
     Simulator,
 )
+from benchmarks.core.files import remove, whole
 from benchmarks.datasets.store import Store, open_store
-from benchmarks.files import remove, whole
+from benchmarks.evaluation import curves, summary
+from benchmarks.evaluation.tasks import ABLATIONS, GAZE, HAND, PIXELS, TABLE3, TASKS, Task
 from benchmarks.report.page import build
-from benchmarks.tasks import ABLATIONS, GAZE, HAND, PIXELS, TABLE3, TASKS, Task
 
 REPORTS = Path("reports")
 FAMILIES = {"gaze": (GAZE, ABLATIONS, TABLE3), "hand": (HAND,)}  # tables of their own, from the same test images

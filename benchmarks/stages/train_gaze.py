@@ -8,10 +8,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from benchmarks.config import VARIANTS, Params
+from benchmarks.core.config import VARIANTS, Params
+from benchmarks.core.errors import UserError
 from benchmarks.datasets.store import Store, open_store
-from benchmarks.errors import UserError
-from benchmarks.stages.tensors import (
+from benchmarks.training.loop import train
+from benchmarks.training.tensors import (
     choose_device,
     derive,
     generator,
@@ -21,7 +22,6 @@ from benchmarks.stages.tensors import (
     save_weights,
     to_network,
 )
-from benchmarks.stages.training import train
 from estimators.fit import Fit
 from estimators.gaze_cnn import GazeCNN, gaze_loss
 

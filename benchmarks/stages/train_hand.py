@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.config import Params
+from benchmarks.core.config import Params
+from benchmarks.core.errors import UserError
 from benchmarks.datasets.hands.skeleton import JOINTS
 from benchmarks.datasets.store import Store, open_store
-from benchmarks.errors import UserError
-from benchmarks.stages.tensors import choose_device, derive, generator, optimizer, place, save_weights, to_network
-from benchmarks.stages.training import train
+from benchmarks.training.loop import train
+from benchmarks.training.tensors import choose_device, derive, generator, optimizer, place, save_weights, to_network
 from estimators.augment import augment
 from estimators.fit import Batch, Fit
 from estimators.heatmaps import encode

@@ -1,29 +1,16 @@
 """Stage train-simgan: Algorithm 1 on the synthetic and the unlabelled real store; writes the refiner's weights."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
-from benchmarks.config import Params
+from benchmarks.core.config import Params
 from benchmarks.datasets.store import open_store
-from benchmarks.stages.tensors import (
-    Draw,
-    choose_device,
-    derive,
-    generator,
-    instance,
-    optimizer,
-    place,
-    save_weights,
-    to_network,
-    to_pixels,
-)
-from benchmarks.stages.training import train
-from simgan.algorithm1 import Schedule, SimGAN
-from simgan.losses import PSI
-from simgan.networks import GAZE_LAYERS, HAND_LAYERS, Discriminator, Refiner
+from benchmarks.training.algorithm1 import prepare
+from benchmarks.training.loop import train
+from benchmarks.training.tensors import Draw, choose_device, instance, save_weights, to_network, to_pixels
+from simgan.networks import GAZE_LAYERS, HAND_LAYERS
 
 LAYERS = {"gaze": GAZE_LAYERS, "hand": HAND_LAYERS}
 SAMPLES = 8  # columns of a sample grid
@@ -35,43 +22,19 @@ def run(params: Params, task: str, seed: int, variant: str = "") -> None:
     stores = Path("stores") / task
     synthetic, real = open_store(stores / "synthetic", task), open_store(stores / "real", task)
     device = choose_device(params.compute)
-    torch.manual_seed(derive(seed, f"train-simgan/{task}/weights"))
-    architecture: dict[str, Any] = {
-        "channels": 1,
-        "features": settings.features,
-        "blocks": settings.blocks,
-        "kernel": settings.kernel,
-        "padding": settings.padding,
-    }
-    refiner = place(Refiner(**architecture), device)
     height, width = synthetic.images.shape[1:]
-    discriminator = place(
-        Discriminator(LAYERS[task], settings.discriminator, size=(height, width), width=settings.discriminator_width),
-        device,
-    )
-    schedule = Schedule(
-        settings.refiner_pretraining,
-        settings.discriminator_pretraining,
-        settings.iterations,
-        settings.k_g,
-        settings.k_d,
-        settings.batch,
-        settings.lr_drops,
-    )
-    trainer = SimGAN(
-        refiner,
-        discriminator,
-        refiner_optimizer=optimizer(settings.optimizer, refiner, settings.lr),
-        discriminator_optimizer=optimizer(settings.optimizer, discriminator, settings.lr),
+    trainer, architecture = prepare(
+        settings,
+        layers=LAYERS[task],
+        channels=1,
+        size=(height, width),
         draw_synthetic=Draw(synthetic.images, device),
         draw_real=Draw(real.images, device),
-        schedule=schedule,
-        lam=settings.lam,
-        history=settings.history,
-        psi=PSI[settings.psi],
-        generator=generator(seed, f"train-simgan/{task}"),
+        device=device,
+        seed=seed,
+        purpose=f"train-simgan/{task}",
     )
-
+    refiner = trainer.refiner
     first = synthetic.images[:SAMPLES]
 
     @torch.no_grad()
@@ -90,7 +53,7 @@ def run(params: Params, task: str, seed: int, variant: str = "") -> None:
         settings=settings.model_dump(),
         inputs={"synthetic": synthetic, "real": real},
         device=device,
-        steps=schedule.total,
+        steps=trainer.schedule.total,
         images_per_step=settings.batch,
         log_every=settings.log_every,
         sample=grid,

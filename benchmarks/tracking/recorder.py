@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.errors import UserError
+from benchmarks.core.errors import UserError
 from benchmarks.tracking.destination import installed, is_server, shown, tracking_uri
 from benchmarks.tracking.events import FAILED, FINISHED, KILLED, Run, new_record
 from benchmarks.tracking.provenance import provenance

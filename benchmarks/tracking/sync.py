@@ -6,7 +6,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from benchmarks.errors import UserError
+from benchmarks.core.errors import UserError
 from benchmarks.tracking.destination import connect, first_line, installed, shown, tracking_uri
 from benchmarks.tracking.events import KILLED, RUNNING, Record, RunFolder, is_alive
 

@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.request
 
-from benchmarks.errors import UserError
+from benchmarks.core.errors import UserError
 from benchmarks.tracking.destination import (
     SETTINGS,
     artifact_root,

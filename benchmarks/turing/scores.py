@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.significance import ALPHA, binomial, tost_binomial, wilson
+from benchmarks.evaluation.significance import ALPHA, binomial, tost_binomial, wilson
 from benchmarks.turing.session import LABELS, TRIALS, read
 
 MARGIN = 0.05  # of accuracy: within it of one half counts as no better than chance

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks import paper
-from benchmarks.errors import UserError
+from benchmarks.core.errors import UserError
 from benchmarks.turing import scores
 from benchmarks.turing.session import (
     FILE_NAMES,

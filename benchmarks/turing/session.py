@@ -12,8 +12,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from benchmarks.core.errors import UserError
 from benchmarks.datasets.store import Store, open_store
-from benchmarks.errors import UserError
 
 Kind = Literal["refined", "synthetic"]  # what is shown beside real images
 LABELS = ("real", "synthetic")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from benchmarks import paper
-from benchmarks.significance import binomial, tost_binomial, wilson
+from benchmarks.evaluation.significance import binomial, tost_binomial, wilson
 from benchmarks.verdicts.rows import Row
 
 HOURGLASS_STEM = (2, 2)  # strides of its convolution and pooling (Newell et al. 2016, section 3.1)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks import paper
-from benchmarks.significance import student_interval
-from benchmarks.tasks import ABLATIONS, EARLIER, GAZE, TABLE3
+from benchmarks.evaluation.significance import student_interval
+from benchmarks.evaluation.tasks import ABLATIONS, EARLIER, GAZE, TABLE3
 from benchmarks.verdicts.rows import Row, Teller
 
 TASK = GAZE

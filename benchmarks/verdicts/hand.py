@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks import paper
-from benchmarks.significance import student_interval
-from benchmarks.tasks import HAND
+from benchmarks.evaluation.significance import student_interval
+from benchmarks.evaluation.tasks import HAND
 from benchmarks.verdicts.rows import Row, Teller
 
 TASK = HAND

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.significance import ALPHA, NORMAL_975, tost_normal
-from benchmarks.tasks import Task
+from benchmarks.evaluation.significance import ALPHA, NORMAL_975, tost_normal
+from benchmarks.evaluation.tasks import Task
 
 NOT_RUN = "not run on this data"
 

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import config, presets
+from benchmarks import presets
+from benchmarks.core import config
+from benchmarks.core.errors import UserError
 from benchmarks.datasets import catalogue
-from benchmarks.errors import UserError
 
 
 def params(name: str) -> config.Params:

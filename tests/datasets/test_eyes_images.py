@@ -4,12 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
+from benchmarks.core.errors import UserError
 from benchmarks.datasets import eyes
 from benchmarks.datasets.eyes import sensor
 from benchmarks.datasets.eyes.geometry import angles
 from benchmarks.datasets.eyes.renderer import trace
 from benchmarks.datasets.eyes.scenes import person, simulator_scenes
-from benchmarks.errors import UserError
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.core.errors import UserError
 from benchmarks.datasets.folder import Folder
 from benchmarks.datasets.loading import Loaded
-from benchmarks.errors import UserError
 
 COLUMBIA = Path(__file__).parents[3] / "shared" / "data" / "eyes" / "columbia"
 GAZE = ["gaze_x", "gaze_y", "gaze_z"]

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.core.errors import UserError
 from benchmarks.datasets import hands
 from benchmarks.datasets.hands import crops, kinect
-from benchmarks.errors import UserError
 
 PAIR = Path(__file__).parents[3] / "shared/data/hands/nyu_pair/pair.npz"
 DOMAINS = {

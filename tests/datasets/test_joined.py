@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.core.errors import UserError
 from benchmarks.datasets.folder import Folder
 from benchmarks.datasets.joined import Joined
 from benchmarks.datasets.loading import load_files
 from benchmarks.datasets.store import open_store
-from benchmarks.errors import UserError
 from benchmarks.stages.load_synthesis import separate_labels
 
 

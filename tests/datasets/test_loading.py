@@ -14,9 +14,9 @@ import pandas as pd
 import psutil
 import pytest
 
+from benchmarks.core.errors import UserError
 from benchmarks.datasets import store as stores
 from benchmarks.datasets.loading import Batch, Loaded, load_files
-from benchmarks.errors import UserError
 
 FILES = ("store.json", "images.npy", "labels.parquet")
 

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from scipy.io import savemat
 
+from benchmarks.core.errors import UserError
 from benchmarks.datasets.loading import Loaded
 from benchmarks.datasets.mpiigaze import MPIIGaze, Wanted, check_sides, head_angles
-from benchmarks.errors import UserError
 
 
 def eyes(count: int, seed: int) -> dict[str, np.ndarray]:

@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 import scipy.io
 
+from benchmarks.core.errors import UserError
 from benchmarks.datasets import hands
 from benchmarks.datasets.hands import crops
 from benchmarks.datasets.hands.skeleton import NYU_JOINTS
 from benchmarks.datasets.loading import Loaded, Source
 from benchmarks.datasets.nyu_frames import NYU, crop_depth, read_depth
-from benchmarks.errors import UserError
 
 REAL = Path(__file__).parents[3] / "shared/data/hands"
 needs_real_files = pytest.mark.skipif(not REAL.is_dir(), reason="NYU's files are not at hand")

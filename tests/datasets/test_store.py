@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.core.errors import UserError
 from benchmarks.datasets.store import open_store, unit_gaze, write_store
-from benchmarks.errors import UserError
 from tests.conftest import eye_labels, eye_store
 
 

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
+from benchmarks.core.errors import UserError
 from benchmarks.datasets.loading import load_files
 from benchmarks.datasets.unityeyes import UnityEyes
-from benchmarks.errors import UserError
 
 SAMPLE = Path(__file__).parents[3] / "shared/data/eyes/unityeyes_sample"
 SIZE = (800, 600)

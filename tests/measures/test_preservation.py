@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.core.errors import UserError
 from benchmarks.datasets import eyes
-from benchmarks.errors import UserError
 from benchmarks.measures.preservation import fit_centres, points, preservation
 
 SIZE = (35, 55)

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks.config import VARIANTS, Params
+from benchmarks.core.config import VARIANTS, Params
 from benchmarks.datasets.store import open_store, write_store
+from benchmarks.evaluation.tasks import ABLATIONS, BASELINES, GAZE
 from benchmarks.stages import baselines, evaluate, measure, refine, train_gaze, train_simgan
-from benchmarks.tasks import ABLATIONS, BASELINES, GAZE
 from estimators.baselines import fit
 from estimators.errors import angular_error_deg
 

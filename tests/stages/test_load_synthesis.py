@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.config import Params
+from benchmarks.core.config import Params
+from benchmarks.core.errors import UserError
 from benchmarks.datasets.store import open_store
-from benchmarks.errors import UserError
 from benchmarks.stages import load_synthesis
 from benchmarks.tracking import RunFolder
 

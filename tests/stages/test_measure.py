@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.config import Params
+from benchmarks.core.config import Params
 from benchmarks.datasets import eyes
 from benchmarks.datasets.store import open_store, write_store
 from benchmarks.stages import measure

@@ -14,13 +14,13 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks.config import Params
+from benchmarks.core.config import Params
+from benchmarks.core.errors import UserError
 from benchmarks.datasets import store as stores
 from benchmarks.datasets.store import open_store
-from benchmarks.errors import UserError
+from benchmarks.evaluation.tasks import GAZE
 from benchmarks.stages import evaluate, refine, train_gaze, train_simgan
-from benchmarks.stages.tensors import load_weights, save_weights, to_network, to_pixels
-from benchmarks.tasks import GAZE
+from benchmarks.training.tensors import load_weights, save_weights, to_network, to_pixels
 from estimators.gaze_cnn import GazeCNN
 from simgan.networks import Refiner
 from tests.conftest import write_yaml
@@ -174,10 +174,11 @@ SLOW = {"train-simgan": "simgan.gaze.iterations", "train-gaze": "estimators.gaze
 CHILD = """
 import sys
 from pathlib import Path
-from benchmarks import config
-from benchmarks.stages import train_gaze, train_simgan, training
+from benchmarks.core import config
+from benchmarks.stages import train_gaze, train_simgan
+from benchmarks.training import loop
 checkpoint_every = float(sys.argv[2])
-original = training.train
+original = loop.train
 def train(*args, **kwargs):
     original(*args, **kwargs, checkpoint_every_s=checkpoint_every)
 train_gaze.train = train_simgan.train = train
@@ -222,7 +223,7 @@ def test_a_changed_parameter_does_not_resume_an_old_state(workspace: Path, tiny:
     def kill(self, *_):
         raise Killed
 
-    from benchmarks import progress
+    from benchmarks.core import progress
 
     train = train_gaze.train
     monkeypatch.setattr(train_gaze, "train", lambda *a, **k: train(*a, **k, checkpoint_every_s=0.0))

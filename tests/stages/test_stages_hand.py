@@ -13,13 +13,13 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks.config import Params
+from benchmarks.core.config import Params
 from benchmarks.datasets import store as stores
 from benchmarks.datasets.hands.crops import crop_to_mm
 from benchmarks.datasets.store import open_store
+from benchmarks.evaluation.tasks import HAND, JOINTS
 from benchmarks.stages import evaluate, refine, train_hand, train_simgan
-from benchmarks.stages.tensors import load_weights, to_network, to_pixels
-from benchmarks.tasks import HAND, JOINTS
+from benchmarks.training.tensors import load_weights, to_network, to_pixels
 from estimators.hourglass import Hourglass
 from tests.conftest import write_yaml
 
@@ -142,9 +142,10 @@ def test_poisoned_real_labels_change_the_real_row_only(hand_workspace: Path, tin
 
 CHILD = """
 import sys
-from benchmarks import config
-from benchmarks.stages import train_hand, training
-original = training.train
+from benchmarks.core import config
+from benchmarks.stages import train_hand
+from benchmarks.training import loop
+original = loop.train
 train_hand.train = lambda *args, **kwargs: original(*args, **kwargs, checkpoint_every_s=float(sys.argv[1]))
 train_hand.run(config.load(), "synthetic_3x", 0)
 """

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
-from benchmarks.errors import UserError
+from benchmarks.core.errors import UserError
 from benchmarks.turing import session as session_module
 from benchmarks.turing.server import Sessions, create_app, png, serve
 from benchmarks.turing.session import Kind, open_pool

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.errors import UserError
+from benchmarks.core.errors import UserError
 from benchmarks.turing import session as module
 from benchmarks.turing.session import EXAMPLES, LABELS, TRIALS, Kind, Refused, Session, checked_rater, open_pool, plan
 from tests.turing.pools import make_pool, noise, play, write_images

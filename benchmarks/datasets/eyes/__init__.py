@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from benchmarks.core.errors import UserError
 from benchmarks.datasets.eyes import geometry as geo
 from benchmarks.datasets.eyes.renderer import render
 from benchmarks.datasets.eyes.scenes import PERSONS, camera_scenes, simulator_scenes
 from benchmarks.datasets.eyes.sensor import FRAME, expose, laptop, photograph
-from benchmarks.errors import UserError
 
 CHUNK = 512  # images that share one random stream
 BATCH = 16  # images rendered at a time, so that their pixels stay in a core's cache

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from benchmarks.core.errors import UserError
 from benchmarks.datasets.hands import crops
 from benchmarks.datasets.hands.kinect import observe
 from benchmarks.datasets.hands.poses import SIDES, Poses, independent, sequence
 from benchmarks.datasets.hands.renderer import FOREARM, STUB, Rays, render, spheres
 from benchmarks.datasets.hands.skeleton import JOINTS, PERSONS, Shape, digits, evaluation_joints
-from benchmarks.errors import UserError
 
 BLOCK = 64  # frames that share one random stream; for the stand-in, one sequence
 SIZES = 0.06  # sd of the simulator's hand size: adults' hand length, both sexes together (Gordon et al. 2014)

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from benchmarks.tasks import Statistic
+from benchmarks.evaluation.tasks import Statistic
 
 LEVEL, ALPHA = 0.95, 0.05
 NORMAL_975 = 1.959964  # half the width of a 95 % interval in standard errors

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from benchmarks.curves import hits, worst
+from benchmarks.evaluation.curves import hits, worst
 
 Statistic = Callable[[np.ndarray, np.ndarray], np.ndarray]
 

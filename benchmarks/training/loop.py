@@ -12,10 +12,10 @@ import numpy as np
 import torch
 
 from benchmarks import tracking
+from benchmarks.core.errors import UserError
+from benchmarks.core.files import remove, whole
+from benchmarks.core.progress import Progress
 from benchmarks.datasets.store import Store
-from benchmarks.errors import UserError
-from benchmarks.files import remove, whole
-from benchmarks.progress import Progress
 
 CHECKPOINTS = Path(".checkpoints")
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.errors import UserError
-from benchmarks.tasks import TASKS, Metric
+from benchmarks.core.errors import UserError
+from benchmarks.evaluation.tasks import TASKS, Metric
 
 TAIL = 0.995  # one-sided: about one false alarm in 200 rows when a rerun is as unlike as another set of seeds
 NUMERICAL = 1e-3  # of the value: one trained network's evaluation on another machine, before training diverges

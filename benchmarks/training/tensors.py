@@ -12,10 +12,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from benchmarks.config import Compute
+from benchmarks.core.config import Compute
+from benchmarks.core.errors import UserError
+from benchmarks.core.files import whole
 from benchmarks.datasets.hands.crops import RELIEF, millimetres, network_units, relief_offset
-from benchmarks.errors import UserError
-from benchmarks.files import whole
 
 Network = TypeVar("Network", bound=nn.Module)
 

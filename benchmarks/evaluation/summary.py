@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.curves import hits
-from benchmarks.errors import UserError
-from benchmarks.significance import (
+from benchmarks.core.errors import UserError
+from benchmarks.evaluation.curves import hits
+from benchmarks.evaluation.significance import (
     ALPHA,
     Interval,
     hierarchical_bootstrap,
@@ -22,7 +22,7 @@ from benchmarks.significance import (
     smallest_effect,
     widen,
 )
-from benchmarks.tasks import Claim, Metric, Task, blocks
+from benchmarks.evaluation.tasks import Claim, Metric, Task, blocks
 
 DIGITS = 6  # significant digits in metrics.json: what float64 sums agree on across machines
 
