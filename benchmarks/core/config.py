@@ -179,6 +179,7 @@ class HourglassParams(Section):
 
 class BaselineParams(Section):
     images: Positive
+    cnn_steps: Positive
 
 
 class Evaluation(Section):

@@ -13,7 +13,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from benchmarks import tracking
-from benchmarks.core.config import Params
+from benchmarks.core.config import BaselineParams, Params
 from benchmarks.core.errors import UserError
 from benchmarks.core.files import whole
 from benchmarks.core.progress import Progress
@@ -34,7 +34,7 @@ def run(params: Params) -> None:
     test, stores = open_store(STORES / "test", "gaze"), {d: open_store(STORES / TRAINING[d], "gaze") for d in domains}
     progress = Progress("baselines", len(cells), "training")
     tables, runs = [], Path("runs/baselines")
-    learn = partial(errors_of, at_most=params.estimators.baselines.images)
+    learn = partial(errors_of, settings=params.estimators.baselines)
     with ProcessPoolExecutor(params.compute.threads, get_context("spawn")) as workers, whole(runs) as beside:
         beside.mkdir()
         learnt = workers.map(learn, *zip(*cells, strict=True))
@@ -53,7 +53,7 @@ def run(params: Params) -> None:
     print(f"baselines: {len(tables)} estimators on {len(test)} images in results/baselines.parquet", flush=True)
 
 
-def errors_of(name: str, domain: str, seed: int, at_most: int) -> np.ndarray:
+def errors_of(name: str, domain: str, seed: int, settings: BaselineParams) -> np.ndarray:
     """Train one baseline, in a process and on a thread of its own: its errors on the test images, degrees."""
     torch.set_num_threads(1)
     test, store = open_store(STORES / "test", "gaze"), open_store(STORES / TRAINING[domain], "gaze")
@@ -66,7 +66,8 @@ def errors_of(name: str, domain: str, seed: int, at_most: int) -> np.ndarray:
             head[0],
             store.gaze(),
             np.random.default_rng(derive(seed, f"baselines/{name}_{domain}")),
-            at_most=at_most,
+            at_most=settings.images,
+            **({"steps": settings.cnn_steps} if name == "multimodal_cnn" else {}),
         )
         estimate = torch.from_numpy(predictor.predict(np.array(test.images), head[1]))
     return angular_error_deg(estimate, torch.from_numpy(test.gaze())).numpy()
