@@ -46,6 +46,9 @@ def invented_losses(rng: np.random.Generator, means: dict[str, float], stage: st
                 ("train/self_regularization", 90 * (1 - wave) + 20),
                 ("train/discriminator", 55 + 20 * wave),
                 ("train/discriminator_accuracy", 0.6 + 0.3 * wave),
+                ("measure/patches", 3 - 2 * wave),
+                ("measure/spectrum", 4 - 3 * wave),
+                ("measure/edges", 1 - 0.2 * wave),
             ):
                 records.append(("train-simgan", "", seed, step, metric, level * rng.normal(1, 0.05)))
         for condition, mean in means.items():
@@ -64,14 +67,15 @@ def invented_measures(rng: np.random.Generator) -> list[dict]:
             key: float(value) for (g, key, *_), value in zip(ROWS, rng.random(len(ROWS)), strict=True) if g == group
         }
 
+    def answers() -> dict[str, dict[str, int]]:
+        chosen = {truth: int(rng.integers(251)) for truth in ("real", "synthetic")}
+        return {truth: {"selected_real": n, "selected_synthetic": 250 - n} for truth, n in chosen.items()}
+
     kept = {"shift_mean": 0.25, "shift_sd": 0.125, "fit_error_mean": 0.1, "failed_refined": 0.05}
+    sides = {"realism": ("synthetic", "refined", "real"), "artefacts": ("synthetic", "refined")}
     return [
-        {
-            group: {
-                side: all_of(group) for side in ("synthetic", "refined", *(["real"] if group != "artefacts" else []))
-            }
-            for group in ("realism", "artefacts", "two_sample")
-        }
+        {group: {side: all_of(group) for side in of} for group, of in sides.items()}
+        | {"two_sample": {side: all_of("two_sample") | {"confusion": answers()} for side in sides["realism"]}}
         | {"preservation": kept}
         for _ in SEEDS
     ]

@@ -1,5 +1,6 @@
 """params.yaml strictly: every fault by its path, with the mend."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,19 @@ def test_a_fault_is_named_with_its_path(tmp_path: Path, path: str, value: Any, e
     assert expected in message
     assert "params.yaml" in message
     assert "\n" not in message
+
+
+def test_eyes_test_persons_are_in_no_training(tiny: Callable[..., config.Params]):
+    real, test, hand = (f"data.{key}.persons" for key in ("gaze.real", "gaze.test", "hand.test"))
+    with pytest.raises(UserError) as error:
+        tiny({real: [0, 9, 3, 7], test: [7, 8, 9]})
+    assert str(error.value) == (
+        "params.yaml: data.gaze.real.persons and data.gaze.test.persons both have 7, 9; a test person is in no "
+        "training: take each out of one of them"
+    )
+    tiny({real: [0, 9, 3], test: [7, 8], "data.hand.real.persons": [0], hand: [0, 1]})  # NYU's first is in both
+    files = {"source": "mpiigaze", "path": "eyes", "rejected_at_most": 0.1, "subset": "all", "fit": "crop"}
+    tiny({"data.gaze.real": files | {"persons": [7, 8]}})  # other persons than the embedded test's
 
 
 def test_a_missing_key_is_named(tmp_path: Path):

@@ -139,10 +139,42 @@ def test_tiles_are_the_samples_pixel_by_pixel(given: dict, page: Page) -> None:
     tiles = [a["src"] for tag, a in page.found if tag == "img" and (a["src"] or "").startswith("data:image/png")]
     decoded = [np.asarray(Image.open(io.BytesIO(base64.b64decode((t or "").split(",")[1])))) for t in tiles]
     sample = given["samples"]["gaze"]
-    for i in range(12):
-        np.testing.assert_array_equal(decoded[2 * i], sample["synthetic"][i])
-        np.testing.assert_array_equal(decoded[2 * i + 1], sample["refined"][i])
-        np.testing.assert_array_equal(decoded[24 + i], sample["real"][i])
+    head, rest = decoded[:18], decoded[18:]
+    for i in range(6):
+        for j, name in enumerate(("synthetic", "refined", "real")):
+            np.testing.assert_array_equal(head[3 * i + j], sample[name][i])
+        np.testing.assert_array_equal(rest[2 * i], sample["synthetic"][6 + i])
+        np.testing.assert_array_equal(rest[2 * i + 1], sample["refined"][6 + i])
+        np.testing.assert_array_equal(rest[12 + i], sample["real"][6 + i])
+
+
+def test_no_picture_is_on_the_page_twice_and_without_samples_none_is_at_its_head(
+    given: dict, page: Page, tmp_path: Path
+) -> None:
+    pictures = [attrs["src"] for tag, attrs in page.found if tag == "img"]
+    assert len(pictures) == len(set(pictures))
+    assert page.values("class").count("strip") == 1
+    report.build(tmp_path, **{**given, "samples": {}})
+    other = Page((tmp_path / "index.html").read_text(encoding="utf-8"))
+    assert "strip" not in other.values("class")
+    assert "gaze-pairs" not in other.values("id")
+
+
+def test_each_claim_has_its_quotation_in_print(given: dict, page: Page) -> None:
+    for claim in given["claims"]:
+        assert f"“{claim['quote']}”, {claim['place']}" in page.text
+
+
+def test_claims_lead_to_the_papers_contradictions(given: dict, page: Page) -> None:
+    assert page.text.index(f"{len(given['findings'])} findings") < page.text.index(given["claims"][0]["says"])
+    assert "#paper" in page.values("href")
+
+
+def test_what_sentences_set_in_code_is_code(out: Path) -> None:
+    text = (out / "index.html").read_text(encoding="utf-8")
+    assert "<code>dvc repro benchmarks/figure6/dvc.yaml</code>, then <code>reports/figure6/README.md</code>" in text
+    assert "in <code>reports/ablations</code>." in text
+    assert "`" not in Page(text).text
 
 
 def height(line: Line2D, x: float) -> float:

@@ -1,5 +1,6 @@
 """Table 3, the ablations, runs without a supervised row, and the verdicts that come from them and from the measures."""
 
+import copy
 import csv
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from benchmarks import report, verdicts
 from benchmarks.evaluation import summary
 from benchmarks.evaluation.tasks import ABLATIONS, BASELINES, GAZE, TABLE3
+from benchmarks.report import ablations
 from tests.gaze_results import DATA, gaze_results
 from tests.invented import Page, invented, invented_measures
 
@@ -69,6 +71,23 @@ def test_table_3_has_each_method_on_both_kinds_of_images_beside_the_paper(out: P
     assert rows["The same, on refined images"]["real_value"] == ""
 
 
+def test_the_ablations_artefacts_have_their_spread_over_seeds_beside_synthetic_images(metrics):
+    measured = invented_measures(np.random.default_rng(1))
+    section, *_ = ablations.sections(metrics, {}, dict.fromkeys(ABLATED, measured))
+    assert section.table
+    row = next(record for record in section.table.records if record["measure"].startswith("Speckle"))
+    assert [column.head for column in section.table.columns][:2] == ["Measure", "synthetic"]
+    for side in ("synthetic", "refined"):
+        speckle = [seed["artefacts"][side]["speckle"] for seed in measured]
+        assert (row[f"{side}_low"], row[f"{side}_high"]) == (min(speckle), max(speckle))
+        assert row[side] == pytest.approx(sum(speckle) / len(speckle))
+    assert "real" not in row
+    for seed in measured:
+        seed["artefacts"]["real"] = seed["artefacts"]["synthetic"]
+    section, *_ = ablations.sections(metrics, {}, dict.fromkeys(ABLATED, measured))
+    assert section.table and section.table.columns[-1].head == "real"
+
+
 def test_without_ablations_the_page_says_how_to_run_them(tmp_path: Path):
     report.build(tmp_path, **invented())
     assert "ablations: [without_history" in Page((tmp_path / "index.html").read_text()).text
@@ -90,6 +109,7 @@ def test_the_history_has_the_verdict_of_its_comparison(metrics):
     assert row["verdict"] == metrics["comparisons"]["ablations"]["history"]["verdict"] == "reproduced"
     assert row["published"] == "7.8 degrees against 12.2 degrees"
     assert by_id(metrics)["local_loss"]["verdict"] != "reproduced"
+    metrics = copy.deepcopy(metrics)
     del metrics["comparisons"]["ablations"]
     assert "were not trained" in by_id(metrics)["history"]["test"]
 

@@ -119,12 +119,15 @@ def test_depth_is_coloured_by_nearness_on_white() -> None:
 
 def test_tiles_are_the_coloured_samples(given: dict, page: Page) -> None:
     tiles = [a["src"] or "" for tag, a in page.found if tag == "img" and "image/png" in (a["src"] or "")]
-    decoded = [np.asarray(Image.open(io.BytesIO(base64.b64decode(tile.split(",")[1])))) for tile in tiles[36:]]
+    decoded = [np.asarray(Image.open(io.BytesIO(base64.b64decode(tile.split(",")[1])))) for tile in tiles]
     sample = {name: depth.coloured(images) for name, images in given["samples"]["hand"].items()}
-    for i in range(12):
-        np.testing.assert_array_equal(decoded[2 * i], sample["synthetic"][i])
-        np.testing.assert_array_equal(decoded[2 * i + 1], sample["refined"][i])
-        np.testing.assert_array_equal(decoded[24 + i], sample["real"][i])
+    head, rest = decoded[18:36], decoded[36 + 18 :]  # after gaze's
+    for i in range(6):
+        for j, name in enumerate(("synthetic", "refined", "real")):
+            np.testing.assert_array_equal(head[3 * i + j], sample[name][i])
+        np.testing.assert_array_equal(rest[2 * i], sample["synthetic"][6 + i])
+        np.testing.assert_array_equal(rest[2 * i + 1], sample["refined"][6 + i])
+        np.testing.assert_array_equal(rest[12 + i], sample["real"][6 + i])
 
 
 def test_claims_stand_under_their_task(given: dict, page: Page) -> None:

@@ -1,13 +1,17 @@
 """The paper's claims: what is judged where, and the findings computed from its own numbers."""
 
 import copy
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks import verdicts
+from benchmarks import paper, verdicts
 from benchmarks.evaluation import summary
-from benchmarks.evaluation.tasks import GAZE, HAND
+from benchmarks.evaluation.tasks import BASELINES, GAZE, HAND, TABLE3
+from benchmarks.turing.session import FILE_NAMES, LABELS, Kind
+from benchmarks.verdicts import gaze as gaze_claims
 from tests import hand_results
 from tests.gaze_results import DATA, gaze_results
 
@@ -132,3 +136,186 @@ def test_table_4_is_judged_in_each_reading_and_on_the_papers_data_only(hand):
 def test_both_tasks_are_told_in_turn(metrics, hand):
     rows = verdicts.claims(summary.merge(metrics, hand))
     assert rows == [*verdicts.claims(metrics), *verdicts.claims(hand)]
+
+
+def test_only_the_comparison_that_has_them_quotes_the_22_points(metrics):
+    assert [name for name, row in by_id(metrics).items() if "22.3%" in row["quote"]] == ["refined_4x_within_7deg"]
+
+
+@pytest.fixture
+def altered(monkeypatch: pytest.MonkeyPatch):
+    """The published numbers, free to be changed."""
+    told = copy.deepcopy(paper.published())
+    monkeypatch.setattr(paper, "published", lambda: told)
+    return told
+
+
+def findings() -> dict[str, dict[str, str]]:
+    return {row["id"]: row for row in verdicts.contradictions()}
+
+
+def test_the_turing_tests_wording_follows_the_counts(altered):
+    row = findings()["visual_turing_test"]
+    assert row["title"].endswith("p is one-sided, and not rejecting proves no equality")
+    assert "517 of 1000" in row["finding"] and "them apart is not shown" in row["finding"]
+    assert "within 5 points is shown" in row["finding"] and "within 4 points is not shown" in row["finding"]
+    altered["table1"]["real"] = {"selected_real": 300, "selected_synthetic": 200}
+    row = findings()["visual_turing_test"]
+    assert row["title"].endswith("p is neither one- nor two-sided, and its answers are beyond chance")
+    assert "593 of 1000" in row["finding"] and "them apart is shown" in row["finding"]
+    assert "within 5 points is not shown" in row["finding"]
+    assert '"synthetic" 493 times' in row["finding"]
+
+
+def test_the_other_wordings_follow_the_numbers(altered):
+    before = findings()
+    altered["table3"]["rows"]["cnn_synthetic"]["error"] = 11.5
+    altered["table4"]["rows"]["real"] = 75.0
+    altered["networks"]["hand"]["refiner_pretraining_steps"]["Figure 16"] = 500
+    altered["networks"]["hand"]["heat_map_px"] = 56
+    altered["networks"]["gaze"]["refiner_updates"]["K_g"] = 2
+    altered["networks"]["hand"]["refiner"] |= {"first_kernel": 3, "kernel": 5, "blocks": 10}
+    after = findings()
+    for name, was, then in (
+        ("table3_synthetic", "CNN is better", "CNN is not better"),
+        ("table4_distance", "agree at", "disagree at"),
+        ("hand_pretraining", "two different numbers", "one number"),
+        ("heat_map_size", "makes no 64x64", "makes 56x56"),
+        ("k_g", "or 50", "in words and as K_g"),
+        ("receptive_fields", "not for the hand", "similar for the hand"),
+    ):
+        assert was in before[name]["title"] and then in after[name]["title"], name
+    for name in ("synthetic", "synthetic_4x", "refined", "refined_4x"):
+        altered["table2"]["rows"][name] = paper.published_curve("figure7", name).at(7)
+    assert findings()["table2_distance"]["title"] == "Table 2 reads Figure 7 at the 7 degrees it names"
+
+
+def test_k_g_has_both_its_readings():
+    row = findings()["k_g"]
+    assert "2 times" in row["title"] and "or 50" in row["title"]
+    assert "K_g to 50, 25 times as many" in row["finding"]
+
+
+def seeds(refined: dict, synthetic: dict, accuracy: tuple[float, float], spread: float = 0.01) -> list[dict]:
+    """Three seeds' measures around these."""
+
+    def around(known: dict, by: float) -> dict:
+        return {name: value * (1 + by) for name, value in known.items()}
+
+    return [
+        {
+            "realism": {"refined": around(refined, by) | {"edges": 0.9}, "synthetic": synthetic | {"edges": 1.0}},
+            "two_sample": {side: {"accuracy": a} for side, a in zip(("refined", "synthetic"), accuracy, strict=True)},
+        }
+        for by in (-spread, 0.0, spread)
+    ]
+
+
+FAR = {"patches": 1.0, "spectrum": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("refined", "accuracy", "verdict"),
+    [
+        ({"patches": 0.5, "spectrum": 0.7}, (0.6, 0.8), "reproduced"),
+        ({"patches": 0.5, "spectrum": 0.7}, (0.4, 0.8), "reproduced"),  # as far below chance as 0.6 is above
+        ({"patches": 0.5, "spectrum": 1.5}, (0.6, 0.8), "inconclusive"),
+        ({"patches": 0.5, "spectrum": 0.7}, (0.9, 0.8), "inconclusive"),
+        ({"patches": 1.5, "spectrum": 1.7}, (0.9, 0.8), "contradicted"),
+    ],
+)
+def test_depth_edges_ask_every_measure(hand, refined, accuracy, verdict):
+    measured = {"hand": seeds(refined, FAR, accuracy)}
+    row = next(row for row in verdicts.claims(hand, measured) if row["id"] == "depth_edges")
+    assert row["verdict"] == verdict
+    nearer, farther = row["test"].split("Farther: ")
+    for name, value in refined.items():
+        assert name in (nearer if value < 1 else farther)
+    assert "edges" not in row["test"]
+
+
+def test_one_measures_noise_reproduces_nothing(hand):
+    measured = {"hand": seeds({"patches": 0.9, "spectrum": 0.9}, FAR, (0.8, 0.8), spread=0.5)}
+    row = next(row for row in verdicts.claims(hand, measured) if row["id"] == "depth_edges")
+    assert row["verdict"] == "inconclusive"
+
+
+def told(metrics, name, measured=None, sessions=Path("none")):
+    return next(row for row in gaze_claims.claims(metrics, measured or {}, sessions) if row["id"] == name)
+
+
+@pytest.mark.parametrize(
+    ("mean", "failed", "verdict"),
+    [
+        (0.3, 0.1, "reproduced"),  # 0.27 + 0.1 * 4
+        (0.3, 0.3, "inconclusive"),  # 0.21 + 0.3 * 4
+        (1.5, 0.0, "contradicted"),
+        (1.5, 0.5, "contradicted"),
+    ],
+)
+def test_a_failed_fit_counts_as_a_large_shift(metrics, mean, failed, verdict):
+    measured = seeds(FAR, FAR, (0.6, 0.6))
+    for seed, by in zip(measured, (-0.01, 0.0, 0.01), strict=True):
+        kept = {"shift_mean": mean + by, "shift_sd": 0.3, "fit_error_mean": 0.1, "failed_refined": failed}
+        seed["preservation"] = kept
+    row = told(metrics, "pupil_preservation", {"gaze": measured})
+    assert row["verdict"] == verdict
+    assert f"with 4 px for each the mean is {(1 - failed) * mean + 4 * failed:.2f}" in row["test"]
+
+
+@pytest.mark.parametrize(
+    ("local", "everywhere", "verdict"),
+    [(0.5, 1.0, "reproduced"), (1.0, 0.5, "contradicted"), (1.0, 1.0, "inconclusive")],
+)
+def test_the_local_loss_is_judged_by_its_images(metrics, local, everywhere, verdict):
+    own, variant = (
+        seeds({"patches": value, "spectrum": 1.0}, FAR, (0.6, 0.6), spread)
+        for value, spread in ((local, 0.01), (everywhere, 0.02))
+    )
+    row = told(metrics, "local_loss", {"gaze": own, "refined_global_discriminator": variant})
+    assert row["verdict"] == verdict
+    assert "patches" in row["says"] and row["published"] == "pictures"
+
+
+def session(folder: Path, rater: str, right: int, trials: int = 100, kind: Kind = "refined", answered: int = 0) -> None:
+    """A file as a session leaves it, finished unless `answered` says otherwise."""
+    header = {"rater": rater, "kind": kind, "seed": 0, "standin": True, "trials": trials, "stores": {"real": "a"}}
+    rows = [
+        {"position": k, "index": k, "truth": LABELS[k % 2], "chosen": LABELS[(k + (k >= right)) % 2]}
+        for k in range(answered or trials)
+    ]
+    path = folder / FILE_NAMES[kind].format(rater)
+    path.write_text("".join(json.dumps(line) + "\n" for line in (header, *rows)))
+
+
+@pytest.mark.parametrize(
+    ("right", "raters", "verdict"),
+    [(51, 10, "reproduced"), (60, 10, "contradicted"), (52, 1, "inconclusive"), (30, 10, "inconclusive")],
+)
+def test_peoples_answers_are_judged_where_there_are_any(metrics, tmp_path: Path, right, raters, verdict):
+    session(tmp_path, "late", 9, answered=10)
+    session(tmp_path, "anna", 20, trials=20, kind="synthetic")
+    assert told(metrics, "visual_turing_test", sessions=tmp_path)["verdict"] == "not run on this data"
+    for rater in range(raters):
+        session(tmp_path, f"rater{rater}", right)
+    row = told(metrics, "visual_turing_test", sessions=tmp_path)
+    assert row["verdict"] == verdict
+    assert row["ours"].startswith(f"{right * raters} of {100 * raters}")
+    assert "TOST within 5 points" in row["test"]
+
+
+def test_the_state_of_the_art_on_real_images_bars_the_verdict_and_contradicts_nothing(metrics):
+    levels = dict.fromkeys(BASELINES, 12.0) | {"refined_4x": 8.0, "synthetic_4x": 11.0, "real": 5.0}
+
+    def row(known: dict[str, float]) -> dict[str, str]:
+        rows, task = gaze_results(known), TABLE3.among(list(known))
+        table3 = summary.summarise(rows, task, np.random.default_rng(0), DATA, 1000)
+        return told(summary.merge(metrics, table3), "state_of_the_art")
+
+    assert row(levels)["verdict"] == "reproduced"
+    beaten = row(levels | {"svr_real": 5.0})
+    assert beaten["verdict"] == "inconclusive"
+    assert "of the best on labelled real images, svr: +" in beaten["ours"]
+    unsupervised = row({name: value for name, value in levels.items() if "real" not in name})
+    assert unsupervised["verdict"] == "reproduced"
+    assert "on labelled real ones none was run" in unsupervised["test"]

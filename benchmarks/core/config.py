@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -107,6 +108,20 @@ class GazeData(Section):
     synthetic: EyeSource
     real: EyeSource
     test: EyeSource
+
+    @model_validator(mode="after")
+    def _test_persons_are_in_no_training(self) -> Self:
+        """Hands' persons may overlap: NYU's first person is in both its sets."""
+        if isinstance(self.real, Camera) and isinstance(self.test, Camera):
+            shared = sorted({*self.real.persons} & {*self.test.persons})
+            if shared:
+                raise PydanticCustomError(
+                    "shared_persons",
+                    "data.gaze.real.persons and data.gaze.test.persons both have {shared}; a test person is in no "
+                    "training: take each out of one of them",
+                    {"shared": ", ".join(map(str, shared))},
+                )
+        return self
 
 
 class HandData(Section):
@@ -263,6 +278,8 @@ def _describe(fault: Any) -> str:
         return f"{key}: missing; add it (benchmarks/presets/paper.yaml shows every key)"
     if fault["type"] == "union_tag_invalid":
         return f"{key}.source: must be one of {fault['ctx']['expected_tags']}, got {fault['ctx']['tag']!r}"
+    if fault["type"] == "shared_persons":
+        return fault["msg"]
     rule = fault["msg"].replace("Input should be", "must be").replace("a valid ", "of type ")
     return f"{key}: {rule}, got {fault['input']!r}"
 

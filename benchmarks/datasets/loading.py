@@ -9,11 +9,9 @@ import hashlib
 import inspect
 import json
 import os
-import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context, parent_process
+from concurrent.futures import as_completed
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -24,6 +22,7 @@ import pandas as pd
 from benchmarks.core.errors import UserError
 from benchmarks.core.files import digest, remove, whole
 from benchmarks.core.progress import Progress
+from benchmarks.core.workers import workers as processes
 from benchmarks.datasets.store import GAZE, Store, write_store
 
 NAMED = 100  # rejected files that store.json names
@@ -162,30 +161,14 @@ def _loaded(source: Source, missing: list[tuple[Path, Batch]], workers: int) -> 
         for path, batch in missing:
             yield _load(source, path, batch)
         return
-    context = get_context("spawn")  # a fork would copy the threads' locks of the libraries in use
-    with ProcessPoolExecutor(workers, context, _start_worker) as pool:
+    with processes(workers) as pool:
         futures = {pool.submit(_load, source, path, batch) for path, batch in missing}
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _start_worker() -> None:
-    cv2.setNumThreads(1)  # the processes fill the cores
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-
-
-def _die_with_parent() -> None:
-    """A worker whose parent was killed would wait for work forever."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+        for future in as_completed(futures):
+            yield future.result()
 
 
 def _load(source: Source, path: Path, batch: Batch) -> Part:
+    cv2.setNumThreads(1)  # the processes fill the cores
     images, labels, rejected = source.load(batch)
     if images.shape[1:] != tuple(source.shape) or images.dtype != source.dtype:
         raise ValueError(f"{batch.name}: {images.dtype} {images.shape[1:]} instead of {source.dtype} {source.shape}")

@@ -288,13 +288,14 @@ TABLE3 = Task(  # a method and what it is trained on; the mean of the training l
         for domain in ("synthetic", "real")
     }
     | {
-        f"refined_4x_{name}": Claim(
-            f"the CNN on refined images is better than {name.replace('_', ' ')} on synthetic ones (mean error)",
+        f"refined_4x_{name}{suffix}": Claim(
+            f"the CNN on refined images is better than {name.replace('_', ' ')} on {domain} ones (mean error)",
             "refined_4x",
-            f"{name}_synthetic",
+            f"{name}_{domain}",
             "mean_error_deg",
         )
         for name in EARLIER
+        for domain, suffix in (("synthetic", ""), ("real", "_real"))
     },
 )
 

@@ -10,7 +10,7 @@ from benchmarks.evaluation import tasks
 from benchmarks.report import evidence, results
 from benchmarks.report.measures import Measures, mean_over, shown
 from benchmarks.report.sections import Half, Section, png
-from benchmarks.report.tables import Column, Table
+from benchmarks.report.tables import Column, Record, Table
 from benchmarks.report.view import GAZE, Look, View
 
 VIEW = replace(
@@ -52,7 +52,9 @@ def sections(
                 short="Ablations",
                 title="Section 3.3: without history, without local loss",
                 lead="Not part of this run. `ablations: [without_history, global_discriminator, neither]` in "
-                "params.yaml, then `dvc repro`, trains these as well and shows them here.",
+                "params.yaml, then `dvc repro`, trains these as well and shows them here; "
+                "the committed page of such a run is in reports/ablations. Figure 6, colour, is an experiment of its "
+                "own: `dvc repro benchmarks/figure6/dvc.yaml`, then see reports/figure6.",
             )
         ]
     view = VIEW.among(metrics[task])
@@ -67,9 +69,21 @@ def _pictures(view: View, sample: Mapping[str, np.ndarray], measured: Mapping[st
         height, width = sample["synthetic"].shape[1:3]
         tiles = [[png(sample[row][k]) for row in rows] for k in range(len(sample["synthetic"]))]
         gallery = (Half(f"From above: {'; '.join(labels)}.", labels, tiles, width, height),)
+    known = {c: [seed["artefacts"] for seed in measured[c]] for c in view.looks}
+    alike = next(iter(known.values()))  # synthetic and real images are the same under each condition
+    sides = {  # column -> its heading, and what it was measured on, one a seed
+        "synthetic": ("synthetic", [seed["synthetic"] for seed in alike if "synthetic" in seed]),
+        **{c: (look.label, [seed["refined"] for seed in known[c]]) for c, look in view.looks.items()},
+        "real": ("real", [seed["real"] for seed in alike if "real" in seed]),
+    }
+    sides = {column: side for column, side in sides.items() if side[1]}
     records = [
         {"measure": name}
-        | {c: mean_over([seed["artefacts"]["refined"][key] for seed in measured[c]]) for c in view.looks}
+        | {
+            f"{column}{suffix}": over([seed[key] for seed in seeds])
+            for column, (_, seeds) in sides.items()
+            for suffix, over in (("", mean_over), ("_low", min), ("_high", max))
+        }
         for key, name in MEASURES
     ]
     return Section(
@@ -81,14 +95,21 @@ def _pictures(view: View, sample: Mapping[str, np.ndarray], measured: Mapping[st
         gallery=gallery,
         table=Table(
             name="gaze_ablation_artefacts",
-            caption="Artefacts of refined images against real ones: mean over seeds.",
+            caption="Artefacts of refined images against real ones: mean over seeds, with the least and the greatest.",
             records=records,
             columns=[
                 Column("Measure", lambda r: r["measure"], numeric=False),
-                *(Column(look.label, lambda r, c=c: shown(r[c])) for c, look in view.looks.items()),
+                *(
+                    Column(label, lambda r, c=c: shown(r[c]), lambda r, c=c: _range(r, c))
+                    for c, (label, _) in sides.items()
+                ),
             ],
         ),
     )
+
+
+def _range(record: Record, column: str) -> str:
+    return f"[{shown(record[f'{column}_low'])}, {shown(record[f'{column}_high'])}]"
 
 
 def _errors(view: View, metrics: Mapping[str, Any]) -> list[Section]:

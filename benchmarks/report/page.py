@@ -1,6 +1,7 @@
 """The report on section 3: one page that opens anywhere, with its tables and figures as files beside it."""
 
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,13 @@ import pandas as pd
 
 from benchmarks.core.errors import UserError
 from benchmarks.report import ablations, datasets, evidence, measures, results, sections, table3, training
-from benchmarks.report.sections import Section
+from benchmarks.report.sections import Half, Section
 from benchmarks.report.tables import Record, Table
 from benchmarks.report.view import GAZE, VIEWS, View
 
 TEMPLATES = Path(__file__).with_name("templates")
 SYMBOLS = {"reproduced": "✓", "contradicted": "✗", "inconclusive": "≈", results.NOT_RUN: "–"}
+CODE = re.compile(r"`([^`]+)`|(?<![\w/])(reports/[\w/.-]*\w)")  # what sentences set in code: `commands`, and folders
 
 GLOSSARY = {
     "refined": "A synthetic image that has passed the refiner R; it keeps the label it was rendered with.",
@@ -108,7 +110,12 @@ def build(
     for section in told:
         for plot in section.plots:
             plot.drawing.write(out / "figures", plot.name)
-    page = _render(chapters, claimed, views, data, run)
+    strips = {
+        name: sections.strip(view, samples[name], _real(data[name]))
+        for name, view in views.items()
+        if samples.get(name)
+    }
+    page = _render(strips, chapters, claimed, len(findings), views, data, run)
     (out / "index.html").write_text(page, encoding="utf-8", newline="\n")
 
 
@@ -124,13 +131,14 @@ def _told(
 ) -> list[Section]:
     compared = results.comparisons(view, metrics["comparisons"][view.task.name])
     joints = [evidence.joints(view, rows)] if len(view.errors) > 1 else []
-    pictures = [sections.pairs(view, sample, "stand-in real" if data["standin"] else "real")] if sample else []
+    pictures = [sections.pairs(view, sample, _real(data))] if sample else []
     return [
         *pictures,
         sections.cumulative(view, rows),
         sections.estimates(view, metrics[view.task.name], metrics["data"][view.task.name].get("unmeasured", {})),
         *([evidence.gap(view, compared)] if "real" in view.looks else []),
         measures.images(view, measured),
+        measures.classifier(view, measured),
         training.refiner(view, losses),
         training.estimator(view, losses),
         evidence.persons(view, rows),
@@ -140,15 +148,21 @@ def _told(
     ]
 
 
+def _real(data: Mapping[str, Any]) -> str:
+    return "stand-in real" if data["standin"] else "real"
+
+
 def _render(
+    strips: Mapping[str, Half],
     chapters: Sequence[Chapter],
     claims: Table,
+    findings: int,
     views: Mapping[str, View],
     data: Mapping[str, Mapping[str, Any]],
     run: Mapping[str, Any],
 ) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
+    from markupsafe import Markup, escape
 
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -157,10 +171,12 @@ def _render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["coded"] = lambda text: Markup(CODE.sub(r"<code>\1\2</code>", str(escape(text))))
     verdicts = [record["verdict"] for record in claims.records]
     return environment.get_template("report.html.j2").render(
         css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # raw text in HTML: not to be escaped
         banner=_banner([data[name] for name in views if data[name]["standin"]]),
+        strips=strips,
         facts={
             "Data": "; ".join(dict.fromkeys(data[name]["label"] for name in views)),
             "Preset": run["preset"],
@@ -171,6 +187,7 @@ def _render(
         not_run=[record for record in claims.records if record["verdict"] == results.NOT_RUN],
         score={verdict: verdicts.count(verdict) for verdict in SYMBOLS if verdict in verdicts},
         symbols=SYMBOLS,
+        findings=findings,
         chapters=chapters,
         selection=run["selection"],
         inventories={

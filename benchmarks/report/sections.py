@@ -15,7 +15,7 @@ from benchmarks.report.figures import Drawing, draw
 from benchmarks.report.tables import Table, percent
 from benchmarks.report.view import VIEWS, View
 
-TILES = 12
+TILES, HEAD = 12, 6  # a chapter's pictures, and those of them that stand at the page's head
 
 
 @dataclass(frozen=True)
@@ -60,22 +60,38 @@ class Section:
     note: str = ""
 
 
+def strip(view: View, sample: Mapping[str, np.ndarray], real: str) -> Half:
+    """Figure 5 or 8 in a few columns, for the page's head: synthetic over refined over real images, as in `pairs`."""
+    rows = [view.pictures(sample[name][:HEAD]) for name in ("synthetic", "refined", "real")]
+    height, width = rows[0].shape[1:3]
+    return Half(
+        f"{view.subject.capitalize()}, from above: synthetic, the same refined, {real} (unpaired).",
+        ("synthetic", "the same, refined", f"{real} image"),
+        [[png(images[k]) for images in rows if k < len(images)] for k in range(len(rows[0]))],
+        width,
+        height,
+    )
+
+
 def pairs(view: View, sample: Mapping[str, np.ndarray], real: str) -> Section:
-    """Figure 5 or 8. `sample`: synthetic, refined (K, H, W) and real (M, H, W); `real` names the latter."""
+    """Figure 5 or 8. `sample`: synthetic, refined (K, H, W) and real (M, H, W); `real` names the latter.
+
+    Shows what `strip` does not: no picture is on the page twice. The figure's file has all.
+    """
     chosen = (sample[name][:TILES] for name in ("synthetic", "refined", "real"))
     synthetic, refined, others = (view.pictures(images) for images in chosen)
     height, width = synthetic.shape[1:3]
     pictures = Half(
         "Synthetic above, refined below.",
         ("synthetic", "the same, refined"),
-        [(png(above), png(below)) for above, below in zip(synthetic, refined, strict=True)],
+        [(png(above), png(below)) for above, below in zip(synthetic[HEAD:], refined[HEAD:], strict=True)],
         width,
         height,
     )
     beside = Half(
         f"{real.capitalize()} images, not paired with the others.",
         (f"{real} image",),
-        [(png(image),) for image in others],
+        [(png(image),) for image in others[HEAD:]],
         width,
         height,
     )
@@ -85,8 +101,9 @@ def pairs(view: View, sample: Mapping[str, np.ndarray], real: str) -> Section:
         short="Pictures",
         title=f"Synthetic {view.subject} before and after the refiner",
         lead="Each pair is one image as it was rendered and as it was refined, with its label unchanged; "
-        f"beside them {real} images, which the refiner saw without labels (the paper's {view.pairs_figure}).",
-        gallery=(pictures, beside),
+        f"beside them {real} images, which the refiner saw without labels (the paper's {view.pairs_figure}). The "
+        "first are at the page's head.",
+        gallery=(pictures, beside) if pictures.tiles else (),
         plots=(Plot(f"{view.task.name}_pairs", sheet, alt="", caption="", shown=False),),
     )
 

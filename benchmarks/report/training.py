@@ -36,6 +36,20 @@ REFINER = {
         "Share of patches that D places rightly: at one half it guesses, at 1 the refiner deceives nobody.",
     ),
 }
+CRITERIA = {
+    "measure/patches": Loss(
+        "7x7 patches, distance",
+        "How far small patches of refined images are from those of unlabelled real ones: 0 for equal sets.",
+    ),
+    "measure/spectrum": Loss(
+        "power spectrum, dB",
+        "Difference in detail and noise from unlabelled real images, at all scales: 0 for equal sets.",
+    ),
+    "measure/edges": Loss(
+        "edges kept, correlation",
+        "Of refined images' edges with their synthetic originals': 1 keeps every one, and so what labels rest on.",
+    ),
+}
 ESTIMATOR = {
     "train/loss": Loss("training loss", "On the images that the estimator learns from."),
     "val/loss": Loss(
@@ -46,16 +60,16 @@ ESTIMATOR = {
 
 
 def refiner(view: View, losses: pd.DataFrame) -> Section:
-    """Losses of Algorithm 1, a line a seed."""
+    """Losses of Algorithm 1 and label-free criteria, a line a seed."""
     events = losses[losses["stage"] == "train-simgan"].assign(condition="")
     plots = [
         Plot(
-            f"{view.task.name}_{metric.replace('train/', 'simgan_')}",
+            f"{view.task.name}_simgan_{metric.split('/')[1]}",
             draw(figures.losses, events[events["metric"] == metric], loss.axis, size=(5.2, 3.1)),
             f"{loss.axis} by step, a line a seed.",
             loss.caption,
         )
-        for metric, loss in REFINER.items()
+        for metric, loss in (REFINER | CRITERIA).items()
         if metric in set(events["metric"])
     ]
     return Section(
@@ -63,7 +77,7 @@ def refiner(view: View, losses: pd.DataFrame) -> Section:
         short="SimGAN's losses",
         title="How the refiner and the discriminator trained",
         lead="One line a seed, by step: first the refiner alone, then the discriminator alone, then both by turns, "
-        "of which neither should run away from the other.",
+        "of which neither should run away from the other. The last three, without any label, say what came of it.",
         plots=plots,
     )
 

@@ -2,11 +2,10 @@
 their papers do, on labelled real images; one row per test image.
 """
 
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
-from multiprocessing import get_context
+from functools import cache, partial
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import torch
@@ -17,6 +16,7 @@ from benchmarks.core.config import BaselineParams, Params
 from benchmarks.core.errors import UserError
 from benchmarks.core.files import whole
 from benchmarks.core.progress import Progress
+from benchmarks.core.workers import workers
 from benchmarks.datasets.store import Store, open_store
 from benchmarks.evaluation.tasks import TABLE3
 from benchmarks.training.tensors import derive
@@ -35,9 +35,9 @@ def run(params: Params) -> None:
     progress = Progress("baselines", len(cells), "training")
     tables, runs = [], Path("runs/baselines")
     learn = partial(errors_of, settings=params.estimators.baselines)
-    with ProcessPoolExecutor(params.compute.threads, get_context("spawn")) as workers, whole(runs) as beside:
+    with workers(params.compute.threads) as pool, whole(runs) as beside:
         beside.mkdir()
-        learnt = workers.map(learn, *zip(*cells, strict=True))
+        learnt = pool.map(learn, *zip(*cells, strict=True))
         for done, ((name, domain, seed), errors) in enumerate(zip(cells, learnt, strict=True), start=1):
             condition = f"{name}_{domain}"
             tables.append(TABLE3.rows(test.labels, condition, seed, errors))
@@ -56,7 +56,8 @@ def run(params: Params) -> None:
 def errors_of(name: str, domain: str, seed: int, settings: BaselineParams) -> np.ndarray:
     """Train one baseline, in a process and on a thread of its own: its errors on the test images, degrees."""
     torch.set_num_threads(1)
-    test, store = open_store(STORES / "test", "gaze"), open_store(STORES / TRAINING[domain], "gaze")
+    cv2.setNumThreads(1)
+    test, store = opened("test"), opened(TRAINING[domain])
     known = [poses(part) for part in (store, test)]
     head = known if all(np.isfinite(pose).all() for pose in known) else (None, None)
     with threadpool_limits(1):
@@ -69,8 +70,14 @@ def errors_of(name: str, domain: str, seed: int, settings: BaselineParams) -> np
             at_most=settings.images,
             **({"steps": settings.cnn_steps} if name == "multimodal_cnn" else {}),
         )
-        estimate = torch.from_numpy(predictor.predict(np.array(test.images), head[1]))
+        estimate = torch.from_numpy(predictor.predict(test.images, head[1]))
     return angular_error_deg(estimate, torch.from_numpy(test.gaze())).numpy()
+
+
+@cache
+def opened(name: str) -> Store:
+    """A store, verified once a process."""
+    return open_store(STORES / name, "gaze")
 
 
 def poses(store: Store) -> np.ndarray:

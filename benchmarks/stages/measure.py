@@ -19,6 +19,7 @@ from benchmarks.evaluation.tasks import blocks
 from benchmarks.measures import artefacts, preservation, realism, two_sample
 from benchmarks.training.tensors import choose_device, generator, instance, to_network
 
+CLASSES = {"real": 1, "synthetic": 0}
 IMAGES = 1000  # of each kind, at most: the measures have long settled
 
 
@@ -89,15 +90,26 @@ def units(store: Store, chosen: np.ndarray) -> np.ndarray:
 
 
 def _halves(groups: np.ndarray | None) -> tuple[np.ndarray | None, np.ndarray | None]:
-    return (None, None) if groups is None else (groups[::2], groups[1::2])
+    """Of every second image; None where a half has a single group, which cannot be parted."""
+    if groups is None or min(len(set(groups[::2])), len(set(groups[1::2]))) < 2:
+        return None, None
+    return groups[::2], groups[1::2]
 
 
 def judged(
     a: np.ndarray, b: np.ndarray, groups_a: two_sample.Groups, groups_b: two_sample.Groups, seed: int, name: str
 ) -> dict[str, Any]:
-    """A classifier in the place of Table 1's people; images count as independent, as the paper's answers do."""
+    """A classifier in the place of Table 1's people: `a` counts as synthetic, `b` as real; the table as published.json
+    has people's. Images count as independent, as the paper's answers do.
+    """
     found = two_sample.two_sample(a, b, groups_a, groups_b, generator(seed, f"measure/{name}"))
-    return {key: getattr(found, key) for key in ("accuracy", "low", "high", "p", "hits", "trials")}
+    answers = {
+        truth: {f"selected_{label}": int(found.confusion[row, column]) for label, column in CLASSES.items()}
+        for truth, row in CLASSES.items()
+    }
+    return {key: getattr(found, key) for key in ("accuracy", "low", "high", "p", "hits", "trials")} | {
+        "confusion": answers
+    }
 
 
 def flat(nested: dict[str, Any], prefix: str = "") -> dict[str, float]:

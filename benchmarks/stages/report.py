@@ -78,7 +78,8 @@ def run(params: Params, tasks: Sequence[str] = tuple(TASKS), out: Path = REPORTS
             if task.name == name:
                 rows[name] = chosen
     metrics = summary.merge(*summaries)
-    claims, findings = verdicts.claims(metrics, measured), verdicts.contradictions()
+    ablated = _ablated(params, pictures) if "gaze" in tasks and params.ablations else ({}, {})
+    claims, findings = verdicts.claims(metrics, measured | ablated[1]), verdicts.contradictions()
     with whole(out / ".building") as beside:
         beside.mkdir()
         build(
@@ -92,7 +93,7 @@ def run(params: Params, tasks: Sequence[str] = tuple(TASKS), out: Path = REPORTS
             claims=claims,
             findings=findings,
             grids=grids,
-            ablated=_ablated(params, pictures) if "gaze" in tasks and params.ablations else ({}, {}),
+            ablated=ablated,
             data=data,
             run={
                 "preset": params.preset,

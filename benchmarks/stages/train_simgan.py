@@ -7,6 +7,7 @@ import torch
 
 from benchmarks.core.config import Params
 from benchmarks.datasets.store import open_store
+from benchmarks.measures import realism
 from benchmarks.training.algorithm1 import prepare
 from benchmarks.training.loop import train
 from benchmarks.training.tensors import Draw, choose_device, instance, save_weights, to_network, to_pixels
@@ -14,6 +15,8 @@ from simgan.networks import GAZE_LAYERS, HAND_LAYERS
 
 LAYERS = {"gaze": GAZE_LAYERS, "hand": HAND_LAYERS}
 SAMPLES = 8  # columns of a sample grid
+JUDGED = 250  # images of either domain, at most, that the label-free criteria see by step
+BATCH = 16  # of refining them
 
 
 def run(params: Params, task: str, seed: int, variant: str = "") -> None:
@@ -44,6 +47,15 @@ def run(params: Params, task: str, seed: int, variant: str = "") -> None:
         rows = first, refined, real.images[:SAMPLES]
         return np.concatenate([np.concatenate(list(_grey(row)), axis=1) for row in rows])
 
+    before = units(spread(synthetic.images))
+    reference = realism.summarise(units(spread(real.images)))
+
+    @torch.no_grad()
+    def criteria() -> dict[str, float]:
+        chunks = torch.from_numpy(before)[:, None].split(BATCH)
+        refined = torch.cat([refiner(chunk.to(device)).cpu() for chunk in chunks])[:, 0].numpy()
+        return {f"measure/{name}": value for name, value in realism.compare(refined, reference, before).items()}
+
     train(
         trainer,
         stage="train-simgan",
@@ -57,6 +69,7 @@ def run(params: Params, task: str, seed: int, variant: str = "") -> None:
         images_per_step=settings.batch,
         log_every=settings.log_every,
         sample=grid,
+        criteria=criteria,
         sample_every=settings.sample_every,
         save_outputs=lambda: save_weights(
             Path("models/simgan") / f"{instance(task, seed, variant)}.safetensors", refiner.state_dict(), architecture
@@ -64,6 +77,15 @@ def run(params: Params, task: str, seed: int, variant: str = "") -> None:
     )
 
 
+def spread(images: np.ndarray) -> np.ndarray:
+    """At most `JUDGED` of the images, spread evenly over them."""
+    return images[np.unique(np.linspace(0, len(images) - 1, JUDGED, dtype=int))]
+
+
+def units(images: np.ndarray) -> np.ndarray:
+    """float32 (N, H, W) in [-1, 1], as the networks see them."""
+    return to_network(images, torch.device("cpu"))[:, 0].numpy()
+
+
 def _grey(images: np.ndarray) -> np.ndarray:
-    units = to_network(images, torch.device("cpu"))[:, 0].numpy()
-    return images if images.dtype == np.uint8 else np.rint((units + 1) * 255).astype(np.uint8)
+    return images if images.dtype == np.uint8 else np.rint((units(images) + 1) * 255).astype(np.uint8)

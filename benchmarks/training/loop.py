@@ -47,11 +47,13 @@ def train(
     log_every: int,
     save_outputs: Callable[[], None],
     sample: Callable[[], np.ndarray] | None = None,
+    criteria: Callable[[], Mapping[str, float]] | None = None,
     sample_every: int = 0,
     checkpoint_every_s: float = 30.0,
 ) -> None:
     """Run `trainer` to its end, or on from its last checkpoint; save its outputs and publish its events under runs/.
 
+    `sample` gives an image and `criteria` give metrics at the start, every `sample_every` steps and at the end.
     The checkpoint folder is keyed by a digest of everything that decides the result, so that a changed parameter or
     input never resumes an old state. Raises UserError when the training diverges.
     """
@@ -83,6 +85,13 @@ def train(
             torch.save({"trainer": trainer.state_dict(), "window": window}, beside)
 
     run_name = f"{stage} {condition} seed {seed}" if condition else f"{stage} seed {seed}"
+
+    def look(run: tracking.Run) -> None:
+        if sample:
+            run.image(trainer.step, "samples", sample())
+        if criteria:
+            run.log(trainer.step, criteria())
+
     with tracking.run(
         folder / "events",
         experiment=task,
@@ -95,8 +104,8 @@ def train(
         started = saved = time.monotonic()
         counted = trainer.step
         progress = Progress(f"{stage} {name}", steps)
-        if sample and not resumed:
-            run.image(trainer.step, "samples", sample())
+        if not resumed:
+            look(run)
         while not trainer.done:
             try:
                 losses = trainer.advance()
@@ -117,8 +126,8 @@ def train(
                 started, counted = now, trainer.step
                 run.log(trainer.step, means | {"train/images_per_s": rate})
                 progress(trainer.step, means)
-            if sample and sample_every and (trainer.step % sample_every == 0 or trainer.done):
-                run.image(trainer.step, "samples", sample())
+            if sample_every and (trainer.step % sample_every == 0 or trainer.done):
+                look(run)
             if now - saved > checkpoint_every_s:
                 save()
                 saved = time.monotonic()

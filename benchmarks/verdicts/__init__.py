@@ -17,14 +17,9 @@ __all__ = ["NOT_RUN", "Row", "claims", "contradictions"]
 def claims(metrics: dict[str, Any], measured: Mapping[str, Sequence[Any]] | None = None) -> list[Row]:
     """The claims of the tasks in metrics.json's dict, each task's declared comparisons first.
 
-    `measured`: by task what stage measure found, one a seed.
+    `measured`: by task what stage measure found, one a seed; and by condition that of section 3.3's variants.
 
     Every row has the keys task, id, place, quote, says, published, ours, test and verdict: reproduced,
     contradicted, inconclusive, or "not run on this data" with the reason in `test`.
     """
-    return [
-        row
-        for task in (gaze, hand)
-        if task.TASK.name in metrics
-        for row in task.claims(metrics, (measured or {}).get(task.TASK.name, ()))
-    ]
+    return [row for task in (gaze, hand) if task.TASK.name in metrics for row in task.claims(metrics, measured or {})]

@@ -1,14 +1,11 @@
 """Section 3.2's claims about hand pose."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from benchmarks import paper
-from benchmarks.evaluation.significance import student_interval
 from benchmarks.evaluation.tasks import HAND
-from benchmarks.verdicts.rows import Row, Teller
+from benchmarks.verdicts.rows import Nearer, Row, Teller
 
 TASK = HAND
 TELLER = Teller(
@@ -25,8 +22,8 @@ READINGS = {  # Table 4 does not say of which pixels, and of images or of joints
 }
 
 
-def claims(metrics: dict[str, Any], measured: Sequence[Any] = ()) -> list[Row]:
-    return [*_directions(metrics), _edges(measured), *_magnitudes(metrics)]
+def claims(metrics: dict[str, Any], measured: Mapping[str, Sequence[Any]]) -> list[Row]:
+    return [*_directions(metrics), _edges(measured.get(HAND.name, ())), *_magnitudes(metrics)]
 
 
 def _directions(metrics: dict[str, Any]) -> list[Row]:
@@ -38,7 +35,7 @@ def _directions(metrics: dict[str, Any]) -> list[Row]:
         "refined_within_5px": synthetic,
         "refined_3x_within_5px": synthetic,
         "refined_3x_beats_real_within_5px": real,
-        "real_beats_refined_within_5px": real,
+        "real_beats_refined_within_5px": "Refined Synthetic Data 72.4 ... Real Data 74.5",  # the 8.8 are of 3x
         "more_refined_within_5px": more,
         "more_synthetic_within_5px": more,
     }
@@ -62,26 +59,43 @@ def _magnitudes(metrics: dict[str, Any]) -> list[Row]:
 
 
 def _edges(measured: Sequence[Any]) -> Row:
-    """Figure 8 shows pictures; 7x7 patches, most of which cross an edge, are what we can count."""
+    """Figure 8 shows pictures: judged by every label-free distance and the classifier, none of which may disagree."""
     row = TELLER.outside(
         "depth_edges",
         "Section 3.2, Figure 8",
         "The main source of noise in real depth images is from depth discontinuity at the edges, which the "
         "SimGAN is able to learn",
-        "Refined hands have local patches nearer to real ones than synthetic hands",
+        "Refined hands are nearer to real ones than synthetic hands by every label-free measure",
         "pictures",
         "no label-free measure was taken",
     )
     if len(measured) < 2:
         return row
-    synthetic, refined = (
-        np.array([seed["realism"][side]["patches"] for seed in measured]) for side in ("synthetic", "refined")
-    )
-    low, high = student_interval(refined - synthetic)
-    verdict = "inconclusive" if low <= 0 <= high else "reproduced" if high < 0 else "contradicted"
+    refined, synthetic = ([_distances(seed, side) for seed in measured] for side in ("refined", "synthetic"))
+    found = {
+        name: Nearer.of([seed[name] for seed in refined], [seed[name] for seed in synthetic]) for name in refined[0]
+    }
+    nearer = [name for name, difference in found.items() if difference.mean < 0]
+    farther = [name for name, difference in found.items() if difference.mean > 0]
+    verdict = "inconclusive"
+    if not farther and any(difference.verdict == "reproduced" for difference in found.values()):
+        verdict = "reproduced"
+    elif not nearer and any(difference.verdict == "contradicted" for difference in found.values()):
+        verdict = "contradicted"
     return row | {
-        "ours": f"{refined.mean():.2f} against {synthetic.mean():.2f}: {np.mean(refined - synthetic):+.2f} "
-        f"[{low:+.2f}, {high:+.2f}]",
-        "test": "distance of 7x7 patches from unlabelled real ones (sliced Wasserstein); Student's interval over seeds",
+        "ours": f"nearer by {len(nearer)} of {len(found)} measures, farther by {len(farther)}",
+        "test": "refined less synthetic, with Student's interval over seeds. Nearer: "
+        f"{_listed(found, nearer)}. Farther: {_listed(found, farther)}. Reproduced asks for one interval below 0 and "
+        "no measure farther",
         "verdict": verdict,
     }
+
+
+def _distances(seed: Mapping[str, Any], side: str) -> dict[str, float]:
+    """Each 0 for images like the real ones; `edges` compares with synthetic images and is none of them."""
+    named = {name.replace("_", " "): value for name, value in seed["realism"][side].items() if name != "edges"}
+    return named | {"classifier's accuracy from chance": abs(seed["two_sample"][side]["accuracy"] - 0.5)}
+
+
+def _listed(found: Mapping[str, Nearer], names: Sequence[str]) -> str:
+    return "; ".join(f"{name} {found[name]}" for name in names) or "none"

@@ -1,15 +1,41 @@
 """Section 3's claims as rows: a direction from its declared comparison, a magnitude as an equivalence test."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.evaluation.significance import ALPHA, NORMAL_975, tost_normal
+import numpy as np
+
+from benchmarks.evaluation.significance import ALPHA, NORMAL_975, student_interval, tost_normal
 from benchmarks.evaluation.tasks import Task
 
 NOT_RUN = "not run on this data"
 
 Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Nearer:
+    """Distances from real images (N,), one a seed, less those of other images: Student's interval, negative is nearer.
+
+    `verdict` is on "these images are nearer".
+    """
+
+    mean: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, distances: Sequence[float], others: Sequence[float]) -> "Nearer":
+        differences = np.subtract(distances, others)
+        return cls(float(differences.mean()), *student_interval(differences))
+
+    @property
+    def verdict(self) -> str:
+        return "reproduced" if self.high < 0 else "contradicted" if self.low > 0 else "inconclusive"
+
+    def __str__(self) -> str:
+        return f"{self.mean:+.2g} [{self.low:+.2g}, {self.high:+.2g}]"
 
 
 @dataclass(frozen=True)
@@ -23,9 +49,9 @@ class Teller:
     margin_fraction: float
 
     def direction(
-        self, metrics: Mapping[str, Any], name: str, place: str, quote: str, published: tuple[float, float]
+        self, metrics: Mapping[str, Any], name: str, place: str, quote: str, published: Sequence[float]
     ) -> Row:
-        """The row of a declared comparison: its verdict was decided with the numbers. `published`: of a, of b."""
+        """The row of a declared comparison: its verdict came with the numbers. `published`: of a and b, or ()."""
         found = metrics["comparisons"][self.task.name][name]
         metric = found["metric"]
         a, b = (metrics[self.task.name][found[side]][metric]["value"] for side in ("a", "b"))

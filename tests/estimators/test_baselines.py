@@ -1,11 +1,15 @@
 """Table 3's baselines, each against an oracle of its own, and all against the mean of the training labels."""
 
 import warnings
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from scipy.optimize import linprog
+from scipy.signal import correlate
+from sklearn.ensemble import RandomForestRegressor
 from threadpoolctl import threadpool_limits
 
 from benchmarks.datasets import eyes
@@ -199,6 +203,41 @@ def test_forest_features_are_pairs_less_than_six_apart():
     assert columns[:, -2:].tolist() == [[1, 2], [3, 4]]
 
 
+def leaf(tree: Any, row: np.ndarray) -> int:
+    node = 0
+    while tree.children_left[node] != -1:
+        left = row[tree.feature[node]] <= tree.threshold[node]
+        node = (tree.children_left if left else tree.children_right)[node]
+    return node
+
+
+def test_forest_is_the_mean_of_leaves_walked_by_hand(simulated: Eyes, monkeypatch: pytest.MonkeyPatch):
+    """10 trees on half as many samples in each cluster, a leaf's mean being that of the samples drawn into it."""
+    kept: list[Ensemble] = []
+    monkeypatch.setattr(forest, "Ensemble", lambda *given: kept.append(Ensemble(*given)) or kept[0])
+    images, head, gaze = (column[:420] for column in simulated)
+    known, angles, asked = forest.differences(images, head), to_angles(gaze), np.arange(400, 420)
+    estimate = forest.fit(images[:400], head[:400], angles[:400], rng())
+    clusters = kept[0].clusters
+    by_cluster = []
+    for own, model in zip(clusters.members, kept[0].models, strict=True):
+        assert isinstance(model, RandomForestRegressor)
+        by_tree = []
+        for grown, drawn in zip(model.estimators_, model.estimators_samples_, strict=True):
+            assert len(drawn) == grown.tree_.weighted_n_node_samples[0] == (len(own) + 1) // 2
+            reached = np.array([leaf(grown.tree_, row) for row in known[own[drawn]]])
+            ends = [leaf(grown.tree_, row) for row in known[asked]]
+            by_tree.append([angles[own[drawn]][reached == end].mean(0) for end in ends])
+            assert grown.tree_.value[ends, :, 0] == pytest.approx(np.array(by_tree[-1]))
+        assert len(by_tree) == 10
+        by_cluster.append(np.mean(by_tree, axis=0))
+        assert model.predict(known[asked]) == pytest.approx(by_cluster[-1])
+    assert len(by_cluster) > 5
+    distances = np.linalg.norm(head[asked, None] - clusters.centres, axis=2)
+    expected = [np.mean([by_cluster[k][i] for k in np.argsort(row)[:5]], axis=0) for i, row in enumerate(distances)]
+    assert estimate(images[asked], head[asked]) == pytest.approx(np.array(expected))
+
+
 def test_alr_extrapolates_a_line_by_hand():
     known = np.array([[0.0], [1.0]])
     assert alr.weights(known, np.array([2.0])) == pytest.approx([-1, 2])
@@ -225,6 +264,31 @@ def test_alr_weights_are_optimal_by_the_dual_program(simulated: Eyes):
         assert np.abs(found).sum() == pytest.approx(-dual.fun, abs=1e-6)
 
 
+def test_alr_reconstructs_an_eye_from_a_few_of_its_three_nearest_clusters(
+    simulated: Eyes, monkeypatch: pytest.MonkeyPatch
+):
+    images, head, gaze = simulated
+    angles, regions, found = to_angles(gaze), alr.subregions(images), cluster(head[:400], rng(7))
+    asked = images[400:410], head[400:410]
+    given: list[np.ndarray] = []
+    weights = alr.weights
+    monkeypatch.setattr(alr, "weights", lambda known, eye: given.append(known) or weights(known, eye))
+    estimated = alr.fit(images[:400], head[:400], angles[:400], rng(7), candidates=61)(*asked)
+    assert len(given) == 10
+    for i, known in enumerate(tuple(given), 400):
+        near = np.argsort(np.linalg.norm(found.centres - head[i], axis=1))[:3]
+        candidates = [int(np.flatnonzero((regions[:400] == row).all(axis=1))[0]) for row in known]
+        assert len(set(candidates)) == len(candidates)
+        shares = [len({*found.members[k]} & {*candidates}) for k in near]
+        assert shares == [min(20, len(found.members[k])) for k in near]
+        assert sum(shares) == len(candidates)  # none of another cluster
+        assert estimated[i - 400] == pytest.approx(weights(regions[candidates], regions[i]) @ angles[candidates])
+        poisoned = angles[:400].copy()
+        poisoned[np.setdiff1d(np.arange(400), np.concatenate([found.members[k] for k in near]))] += 1000
+        again = alr.fit(images[:400], head[:400], poisoned, rng(7), candidates=61)(images[i : i + 1], head[i : i + 1])
+        assert np.array_equal(again[0], estimated[i - 400])
+
+
 def test_svr_tends_to_the_least_norm_interpolation(simulated: Eyes):
     """With fewer images than features and errors dear enough, support vectors fit all labels at the least norm."""
     images, head, gaze = (column[:60] for column in simulated)
@@ -242,6 +306,36 @@ def test_cnn_has_the_parameters_of_zhang_et_al():
     expected = (25 + 1) * 20 + (20 * 25 + 1) * 50 + (6 * 12 * 50 + 1) * 500 + (500 + 2 + 1) * 2
     assert sum(parameter.numel() for parameter in network.parameters()) == expected
     assert network(torch.zeros(3, 1, 35, 55), torch.zeros(3, 2)).shape == (3, 2)
+
+
+def convolved(maps: np.ndarray, layer: Mapping[str, np.ndarray]) -> np.ndarray:
+    """(C, h, w) -> (D, h - 4, w - 4)."""
+    weighted = [correlate(maps, kernel, mode="valid", method="direct") for kernel in layer["weight"]]  # (1, ...) each
+    return np.concatenate(weighted) + layer["bias"][:, None, None]
+
+
+def pooled(maps: np.ndarray) -> np.ndarray:
+    return np.maximum.reduce([maps[:, row::2, column::2] for row in (0, 1) for column in (0, 1)])
+
+
+def test_cnn_is_a_lenet_in_numpy(simulated: Eyes, monkeypatch: pytest.MonkeyPatch):
+    images, head, gaze = (column[:3] for column in simulated)
+    network = multimodal.MultimodalCNN()
+    monkeypatch.setattr(multimodal, "MultimodalCNN", lambda: network)
+    estimated = multimodal.fit(images, head, to_angles(gaze), rng(), steps=5, batch=3)(images, head)
+    layers: dict[str, dict[str, np.ndarray]] = {}
+    for name, value in network.state_dict().items():
+        layer, kind = name.rsplit(".", 1)
+        layers.setdefault(layer, {})[kind] = value.double().numpy()
+    first, second, connected, regression = layers.values()
+    expected = []
+    for eye, pose in zip(images, head, strict=True):
+        maps = np.pad(eye / 255, ((0, 1), (2, 3)), mode="edge")[None]
+        maps = pooled(convolved(pooled(convolved(maps, first)), second))
+        hidden = np.maximum(connected["weight"] @ maps.ravel() + connected["bias"], 0)
+        expected.append(regression["weight"] @ [*hidden, *np.radians(pose)] + regression["bias"])
+    assert np.std(expected, axis=0).min() > 0.01
+    assert np.radians(estimated) == pytest.approx(np.array(expected), abs=1e-4)
 
 
 def test_cnn_overfits_sixteen_images_and_heeds_the_pose(simulated: Eyes):

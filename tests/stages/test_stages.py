@@ -1,5 +1,6 @@
 """Every stage on tiny stores: determinism, what each may read, resumption after a kill."""
 
+import json
 import os
 import shutil
 import signal
@@ -19,6 +20,7 @@ from benchmarks.core.errors import UserError
 from benchmarks.datasets import store as stores
 from benchmarks.datasets.store import open_store
 from benchmarks.evaluation.tasks import GAZE
+from benchmarks.measures import realism
 from benchmarks.stages import evaluate, refine, train_gaze, train_simgan
 from benchmarks.training.tensors import load_weights, save_weights, to_network, to_pixels
 from estimators.gaze_cnn import GazeCNN
@@ -255,3 +257,18 @@ def test_weights_of_another_network_are_refused(workspace: Path):
         load_weights(path, Refiner, torch.device("cpu"))
     with pytest.raises(UserError, match=r"absent: no weights here"):
         load_weights(Path("absent"), Refiner, torch.device("cpu"))
+
+
+def test_label_free_criteria_by_step_are_those_of_the_refiner_then(workspace: Path, tiny: Tiny):
+    train_simgan.run(tiny(), "gaze", 0)
+    lines = Path("runs/train-simgan/gaze-0/metrics.jsonl").read_text().splitlines()
+    logged = {
+        event["step"]: event["metrics"] for event in map(json.loads, lines) if "measure/patches" in event["metrics"]
+    }
+    assert sorted(logged) == [0, 4, 8, 12]  # every sample_every steps and at the end
+    synthetic, real = (open_store(Path("stores/gaze") / name, "gaze").images for name in ("synthetic", "real"))
+    before = to_network(synthetic, torch.device("cpu"))
+    with torch.no_grad():
+        refined = load_weights(REFINER, Refiner, torch.device("cpu"))(before)
+    expected = realism.compare(refined[:, 0].numpy(), real, before[:, 0].numpy())
+    assert logged[12] == {f"measure/{name}": pytest.approx(value, rel=1e-4) for name, value in expected.items()}
