@@ -12,6 +12,7 @@ from benchmarks.core.config import VARIANTS, Params
 from benchmarks.datasets.store import open_store, write_store
 from benchmarks.evaluation.tasks import ABLATIONS, BASELINES, GAZE
 from benchmarks.stages import baselines, evaluate, measure, refine, train_gaze, train_simgan
+from benchmarks.training.tensors import derive
 from estimators.baselines import fit
 from estimators.errors import angular_error_deg
 
@@ -66,11 +67,10 @@ def test_an_ablated_condition_trains_on_a_quarter_of_its_own_images(workspace: P
     assert store.path.name == "refined-neither-0"
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_baselines_have_a_row_per_test_image_with_the_right_error(workspace: Path, tiny: Tiny, monkeypatch):
     methods = baselines.baselines.BASELINES
     monkeypatch.setattr(baselines.baselines, "BASELINES", {name: methods[name] for name in ("mean", "svr")})
-    baselines.run(tiny({"seeds": [0]}))
+    baselines.run(tiny({"seeds": [0], "compute.threads": 2}))
     rows = pd.read_parquet("results/baselines.parquet")
     assert set(rows["condition"]) == set(BASELINES[:4])
     assert len(rows) == 4 * 24
@@ -79,6 +79,17 @@ def test_baselines_have_a_row_per_test_image_with_the_right_error(workspace: Pat
     expected = angular_error_deg(torch.from_numpy(mean), torch.from_numpy(test.gaze())).numpy()
     assert rows.query("condition == 'mean_real'")["error_deg"].to_numpy() == pytest.approx(expected)
     assert len(list(Path("runs/baselines").iterdir())) == 4
+
+
+def test_images_and_steps_of_a_baseline_are_parameters(workspace: Path, tiny: Tiny):
+    params = tiny({"estimators.baselines.images": 20, "estimators.baselines.cnn_steps": 2})
+    baselines.opened.cache_clear()  # of another test's folder
+    errors = baselines.errors_of("multimodal_cnn", "real", 0, params.estimators.baselines)
+    train, test = (open_store(Path("stores/gaze") / name, "gaze") for name in ("real_labelled", "test"))
+    random = np.random.default_rng(derive(0, "baselines/multimodal_cnn_real"))
+    learnt = fit("multimodal_cnn", train.images, None, train.gaze(), random, at_most=20, steps=2)
+    estimate = torch.from_numpy(learnt.predict(test.images, None))
+    assert errors == pytest.approx(angular_error_deg(estimate, torch.from_numpy(test.gaze())).numpy())
 
 
 def test_without_labelled_real_images_there_is_no_supervised_baseline(workspace: Path, tiny: Tiny, monkeypatch):
