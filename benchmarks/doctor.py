@@ -18,11 +18,11 @@ from benchmarks.core.errors import UserError
 from benchmarks.datasets import catalogue
 from benchmarks.datasets.catalogue import CATALOGUE, VIEWS
 from benchmarks.evaluation.tasks import JOINTS, TASKS
+from benchmarks.training.algorithm1 import prepare
 from benchmarks.training.tensors import choose_device, optimizer, place
 from estimators.gaze_cnn import GazeCNN, gaze_loss
 from estimators.hourglass import Hourglass, hourglass_loss
-from simgan.algorithm1 import Schedule, SimGAN
-from simgan.networks import GAZE_LAYERS, HAND_LAYERS, Discriminator, Refiner
+from simgan.networks import GAZE_LAYERS, HAND_LAYERS
 
 PROBE = 4  # images a step when timing; a larger batch costs in proportion
 SIDE = 64  # the side of crops when timing, of heat maps a quarter; larger ones cost in proportion to their area
@@ -125,27 +125,22 @@ def _usual(part: OnDisk) -> int:
 def simgan_seconds(params: Params, task: str, size: tuple[int, int], device: torch.device) -> float:
     """Of one training, from some steps of Algorithm 1 itself."""
     settings = getattr(params.simgan, task)
-    layers = {"gaze": GAZE_LAYERS, "hand": HAND_LAYERS}[task]
-    refiner = place(Refiner(1, settings.features, settings.blocks, settings.kernel, settings.padding), device)
-    discriminator = place(
-        Discriminator(layers, settings.discriminator, size=size, width=settings.discriminator_width), device
-    )
     batch = min(PROBE, settings.batch) // 2 * 2
+    once = {"refiner_pretraining": 0, "discriminator_pretraining": 0, "iterations": 1, "batch": batch}
 
     def draw(count: int, generator: torch.Generator) -> Tensor:
         return torch.rand(count, 1, *size, generator=generator).to(device)
 
-    trainer = SimGAN(
-        refiner,
-        discriminator,
-        refiner_optimizer=optimizer(settings.optimizer, refiner, settings.lr),
-        discriminator_optimizer=optimizer(settings.optimizer, discriminator, settings.lr),
+    trainer, _ = prepare(
+        settings.model_copy(update=once),
+        layers={"gaze": GAZE_LAYERS, "hand": HAND_LAYERS}[task],
+        channels=1,
+        size=size,
         draw_synthetic=draw,
         draw_real=draw,
-        schedule=Schedule(0, 0, 1, settings.k_g, settings.k_d, batch),
-        lam=settings.lam,
-        history=settings.history,
-        generator=torch.Generator().manual_seed(0),
+        device=device,
+        seed=0,
+        purpose="doctor",
     )
     scale = settings.batch / batch
     pretraining = _each(lambda: trainer.pretrain_refiner()) * settings.refiner_pretraining

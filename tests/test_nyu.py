@@ -98,7 +98,7 @@ def test_an_absent_or_binary_file_is_named(truth: Path) -> None:
         nyu.score(truth, binary)
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="published predictions are not at hand")
+@pytest.mark.skipif(not DATA.is_dir(), reason="needs published predictions (../shared), not ours to commit")
 def test_published_predictions_score_as_in_the_literature() -> None:
     for name, millimetres in LITERATURE.items():
         errors = nyu.measure(DATA / f"{name}.txt", DATA / "groundtruth.txt")

@@ -223,7 +223,7 @@ def test_what_is_not_there_is_named(tmp_path: Path):
         Folder(tmp_path).batches()
 
 
-@pytest.mark.skipif(not COLUMBIA.is_dir(), reason="needs ../shared/data/eyes/columbia")
+@pytest.mark.skipif(not COLUMBIA.is_dir(), reason="needs Columbia Gaze (../shared), not ours to commit")
 def test_columbia_loads_by_its_manifest_and_its_eyes_follow_their_labels():
     source = Folder(COLUMBIA, subjects=("0018", "0025"), equalise=True)
     loaded = load_all(source)

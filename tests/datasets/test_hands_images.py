@@ -186,7 +186,7 @@ def ragged(mask: np.ndarray, blur: int = 6) -> float:
     return float(strays[straight].std())
 
 
-@pytest.mark.skipif(not PAIR.is_file(), reason="needs NYU's real frame and the render fitted to it")
+@pytest.mark.skipif(not PAIR.is_file(), reason="needs a real NYU frame (../shared), not ours to commit")
 def test_the_sensor_makes_the_render_as_ragged_as_the_real_frame():
     pair = np.load(PAIR)
     box = np.s_[100:330, 100:290]

@@ -20,7 +20,7 @@ from benchmarks.datasets.loading import Loaded, Source
 from benchmarks.datasets.nyu_frames import NYU, crop_depth, read_depth
 
 REAL = Path(__file__).parents[3] / "shared/data/hands"
-needs_real_files = pytest.mark.skipif(not REAL.is_dir(), reason="NYU's files are not at hand")
+needs_real_files = pytest.mark.skipif(not REAL.is_dir(), reason="needs NYU's files (../shared), not ours to commit")
 JOINTS = list(NYU_JOINTS.values())
 FRAMES, SIZE = 3, 64
 EMPTY = 2001  # what the Kinect's frames have where it saw nothing

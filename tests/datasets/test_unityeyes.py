@@ -118,7 +118,7 @@ def test_a_mirrored_set_is_turned_back(tmp_path: Path):
     assert np.abs(one.images.astype(int) - other.images).mean() < 10
 
 
-@pytest.mark.skipif(not SAMPLE.is_dir(), reason="the sample of UnityEyes is not here")
+@pytest.mark.skipif(not SAMPLE.is_dir(), reason="needs UnityEyes files (../shared), not ours to commit")
 def test_the_true_sample(tmp_path: Path):
     (description,) = SAMPLE.glob("*.json")
     (tmp_path / "1.json").write_bytes(description.read_bytes())
