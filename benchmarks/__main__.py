@@ -3,6 +3,9 @@
 import errno
 import os
 import sys
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -18,21 +21,28 @@ os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
 Task = Annotated[Literal["gaze", "hand"], typer.Option(help="Which task.")]
-Seed = Annotated[int, typer.Option(help="Base seed of the instance.")]
+Seed = Annotated[int | None, typer.Option(help="Only this one of the seeds in params.yaml.")]
 Variant = Annotated[config.Variant | None, typer.Option(help="Section 3.3: the method without a part of it.")]
-Condition = Annotated[
-    Literal[
-        "synthetic",
-        "synthetic_4x",
-        "refined",
-        "refined_4x",
-        "real",
-        "refined_without_history",
-        "refined_global_discriminator",
-        "refined_neither",
-    ],
-    typer.Option(help="Training data."),
-]
+TrainedOn = typer.Option(help="Training data; may be given again for others.")
+
+
+class GazeCondition(StrEnum):  # typer takes lists of enumerations, not of literals
+    synthetic = "synthetic"
+    synthetic_4x = "synthetic_4x"
+    refined = "refined"
+    refined_4x = "refined_4x"
+    real = "real"
+    refined_without_history = "refined_without_history"
+    refined_global_discriminator = "refined_global_discriminator"
+    refined_neither = "refined_neither"
+
+
+class HandCondition(StrEnum):
+    synthetic = "synthetic"
+    refined = "refined"
+    real = "real"
+    synthetic_3x = "synthetic_3x"
+    refined_3x = "refined_3x"
 
 
 @app.command()
@@ -46,48 +56,43 @@ def load_synthesis(
 
 
 @app.command()
-def train_simgan(task: Task, seed: Seed, variant: Variant = None) -> None:
+def train_simgan(task: Task, seed: Seed = None, variant: Variant = None) -> None:
     """Stage: Algorithm 1; writes the refiner."""
     from benchmarks.stages import train_simgan
 
-    train_simgan.run(config.load(), task, seed, variant or "")
+    _run_all(train_simgan.run, [task], seed, variant or "")
 
 
 @app.command()
-def refine(task: Task, seed: Seed, variant: Variant = None) -> None:
+def refine(task: Task, seed: Seed = None, variant: Variant = None) -> None:
     """Stage: refine the synthetic store."""
     from benchmarks.stages import refine
 
-    refine.run(config.load(), task, seed, variant or "")
+    _run_all(refine.run, [task], seed, variant or "")
 
 
 @app.command()
-def measure(task: Task, seed: Seed, variant: Variant = None) -> None:
+def measure(task: Task, seed: Seed = None, variant: Variant = None) -> None:
     """Stage: what refining did to the images: realism, artefacts, preserved ground truth."""
     from benchmarks.stages import measure
 
-    measure.run(config.load(), task, seed, variant or "")
+    _run_all(measure.run, [task], seed, variant or "")
 
 
 @app.command()
-def train_gaze(condition: Condition, seed: Seed) -> None:
-    """Stage: train the gaze CNN on one condition."""
+def train_gaze(condition: Annotated[list[GazeCondition], TrainedOn], seed: Seed = None) -> None:
+    """Stage: train gaze CNNs."""
     from benchmarks.stages import train_gaze
 
-    train_gaze.run(config.load(), condition, seed)
+    _run_all(train_gaze.run, condition, seed)
 
 
 @app.command()
-def train_hand(
-    condition: Annotated[
-        Literal["synthetic", "refined", "real", "synthetic_3x", "refined_3x"], typer.Option(help="Training data.")
-    ],
-    seed: Seed,
-) -> None:
-    """Stage: train the stacked hourglass on one condition."""
+def train_hand(condition: Annotated[list[HandCondition], TrainedOn], seed: Seed = None) -> None:
+    """Stage: train stacked hourglasses."""
     from benchmarks.stages import train_hand
 
-    train_hand.run(config.load(), condition, seed)
+    _run_all(train_hand.run, condition, seed)
 
 
 @app.command()
@@ -127,12 +132,13 @@ def figure6_load(domain: Annotated[Literal["synthetic", "real"], typer.Option(he
 
 @app.command()
 def figure6_train(
-    psi: Annotated[Literal["identity", "channel_mean"], typer.Option(help="Feature space of equation 3.")], seed: Seed
+    psi: Annotated[Literal["identity", "channel_mean"], typer.Option(help="Feature space of equation 3.")],
+    seed: Seed = None,
 ) -> None:
-    """Figure 6: a refiner of colour eyes."""
+    """Figure 6: refiners of colour eyes."""
     from benchmarks.figure6 import experiment
 
-    experiment.refine(config.load(), psi, seed)
+    _run_all(experiment.refine, [psi], seed)
 
 
 @app.command()
@@ -223,6 +229,15 @@ def ui(port: Annotated[int, typer.Option(help="Port on the loopback address.")] 
     from benchmarks import tracking
 
     tracking.serve_ui(port)
+
+
+def _run_all(piece: Callable[..., Path | None], whats: Sequence[str], seed: int | None, *more: str) -> None:
+    """One instance for each of `whats`, tasks or conditions, and each seed."""
+    from benchmarks.training.instances import run_all
+
+    params = config.load()
+    seeds = params.seeds if seed is None else (seed,)
+    run_all(partial(piece, params), [(str(what), each, *more) for what in whats for each in seeds], params.compute)
 
 
 def main() -> None:

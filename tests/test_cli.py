@@ -84,10 +84,10 @@ def test_too_few_images_for_a_validation_split(workspace: Path, command: Command
 
 def test_no_free_disk(workspace: Path, command: Command, monkeypatch: pytest.MonkeyPatch):
     def full(*_: object, **__: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "models/simgan/gaze-0.safetensors")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "models/simgan/gaze/0.safetensors")
 
     monkeypatch.setattr(train_simgan, "save_weights", full)
-    assert "no free disk space (models/simgan/gaze-0.safetensors)" in one_line(*command(*TRAIN))
+    assert "no free disk space (models/simgan/gaze/0.safetensors)" in one_line(*command(*TRAIN))
     assert list(workspace.glob(".checkpoints/*/*/state.pt")), "the training's end is kept"
 
 

@@ -37,3 +37,8 @@ def digest(*paths: Path) -> str:
             while block := file.read(1 << 20):
                 h.update(block)
     return h.hexdigest()
+
+
+def instance(what: str, seed: int, variant: str = "") -> str:
+    """Where one training or its images are below a stage's folder: `gaze/0`; `gaze-without_history/0` of a variant."""
+    return f"{what}-{variant}/{seed}" if variant else f"{what}/{seed}"

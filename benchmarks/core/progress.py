@@ -3,8 +3,18 @@
 import sys
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from tqdm import tqdm
+
+_row = 0  # of the terminal, for this process's bar
+
+
+def share_terminal(lock: Any, row: int) -> None:
+    """Draw bars in a row of their own, one process at a time."""
+    global _row
+    tqdm.set_lock(lock)
+    _row = row
 
 
 class Progress:
@@ -12,7 +22,9 @@ class Progress:
 
     def __init__(self, title: str, total: int, unit: str = "step"):
         self.title, self.total, self.unit = title, total, unit
-        self.bar = tqdm(total=total, desc=title, unit=unit) if sys.stderr.isatty() else None
+        self.bar = (
+            tqdm(total=total, desc=title, unit=unit, position=_row, leave=_row == 0) if sys.stderr.isatty() else None
+        )
         self.started = self.printed = time.monotonic()
         self.first: int | None = None
 

@@ -3,27 +3,53 @@
 import os
 import signal
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from multiprocessing import get_context, parent_process
+from multiprocessing import active_children, get_context, parent_process
+from multiprocessing.sharedctypes import Synchronized
+from typing import Any, TypeVar
+
+from benchmarks.core.progress import share_terminal
+
+Result = TypeVar("Result")
+
+
+def side_by_side(piece: Callable[..., Result], arguments: Sequence[tuple[Any, ...]], at_once: int) -> list[Result]:
+    """`piece` with each of the arguments, `at_once` of them in processes of their own; the first error ends all.
+
+    Where only one would run at a time, it runs in this process.
+    """
+    if min(at_once, len(arguments)) <= 1:
+        return [piece(*each) for each in arguments]
+    with workers(min(at_once, len(arguments))) as pool:
+        pieces = [pool.submit(piece, *each) for each in arguments]
+        for done in as_completed(pieces):
+            done.result()
+    return [done.result() for done in pieces]
 
 
 @contextmanager
-def workers(count: int | None) -> Iterator[ProcessPoolExecutor]:
+def workers(count: int | None = None) -> Iterator[ProcessPoolExecutor]:
     """`count` processes, None for one a core; they end with this one however it ends, and with the block.
 
-    Pieces that no process has begun when the block ends, by an error for instance, are dropped.
+    An error ends them in the midst of their work.
     """
     context = get_context("spawn")  # a fork would copy the threads' locks of the libraries in use
-    with ProcessPoolExecutor(count, context, _start) as pool:
+    terminal = context.RLock(), context.Value("i", 0)
+    with ProcessPoolExecutor(count, context, _start, terminal) as pool:
         try:
             yield pool
-        finally:
-            pool.shutdown(cancel_futures=True)
+        except BaseException:
+            for process in active_children():
+                process.kill()
+            raise
 
 
-def _start() -> None:
+def _start(lock: Any, started: "Synchronized[int]") -> None:
+    with started:
+        share_terminal(lock, row=started.value)
+        started.value += 1
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends the piece, too
     threading.Thread(target=_die_with_parent, daemon=True).start()
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from benchmarks.core.config import Camera, Params, Simulator
 from benchmarks.core.errors import UserError
-from benchmarks.core.files import whole
+from benchmarks.core.files import instance, whole
 from benchmarks.datasets import catalogue
 from benchmarks.datasets.eyes import colour
 from benchmarks.datasets.joined import Joined
@@ -57,7 +57,7 @@ def coloured(reader: Source) -> Source:
     return replace(reader, colour=True)  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 
-def refine(params: Params, psi: str, seed: int) -> None:
+def refine(params: Params, psi: str, seed: int) -> Path:
     """Algorithm 1 on the colour stores under `psi`; leaves refined images, uint8 (n, 35, 55, 3).
 
     lambda is in units of the identity on three channels: a change of all three alike costs as much under either psi.
@@ -95,10 +95,10 @@ def refine(params: Params, psi: str, seed: int) -> None:
         return np.concatenate([np.concatenate(list(row), axis=1) for row in (first, refined(first), real.images[:8])])
 
     def save() -> None:
-        with whole(FOLDER / f"{psi}-{seed}.npy") as beside, beside.open("wb") as file:
+        with whole(FOLDER / f"{instance(psi, seed)}.npy") as beside, beside.open("wb") as file:
             np.save(file, refined(synthetic.images[:REFINED]))
 
-    train(
+    return train(
         trainer,
         stage="figure6",
         task="gaze",

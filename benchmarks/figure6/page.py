@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.core.config import Camera, Params
-from benchmarks.core.files import whole
+from benchmarks.core.files import instance, whole
 from benchmarks.datasets.store import open_store
 from benchmarks.evaluation.significance import student_interval
 from benchmarks.figure6.experiment import FOLDER, measured
@@ -23,12 +23,12 @@ def write(params: Params) -> None:
     found = {
         psi: [
             measured(synthetic[: len(refined)], refined, real)
-            for refined in (np.load(FOLDER / f"{psi}-{seed}.npy") for seed in params.seeds)
+            for refined in (np.load(FOLDER / f"{instance(psi, seed)}.npy") for seed in params.seeds)
         ]
         for psi in LABELS
     }
     verdict, told = judged(found)
-    rows = [synthetic, *(np.load(FOLDER / f"{psi}-{params.seeds[0]}.npy") for psi in LABELS), real]
+    rows = [synthetic, *(np.load(FOLDER / f"{instance(psi, params.seeds[0])}.npy") for psi in LABELS), real]
     sheet = np.concatenate([np.concatenate(list(row[:COLUMNS]), axis=1) for row in rows])
     standin = isinstance(params.data.gaze.real, Camera)
     with whole(OUT) as beside:

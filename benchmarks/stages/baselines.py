@@ -35,7 +35,7 @@ def run(params: Params) -> None:
     progress = Progress("baselines", len(cells), "training")
     tables, runs = [], Path("runs/baselines")
     learn = partial(errors_of, settings=params.estimators.baselines)
-    with workers(params.compute.threads) as pool, whole(runs) as beside:
+    with workers() as pool, whole(runs) as beside:
         beside.mkdir()
         learnt = pool.map(learn, *zip(*cells, strict=True))
         for done, ((name, domain, seed), errors) in enumerate(zip(cells, learnt, strict=True), start=1):

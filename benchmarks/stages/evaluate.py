@@ -10,7 +10,7 @@ import torch
 from benchmarks import tracking
 from benchmarks.core.config import Params
 from benchmarks.core.errors import UserError
-from benchmarks.core.files import whole
+from benchmarks.core.files import instance, whole
 from benchmarks.datasets.hands.crops import crop_to_mm
 from benchmarks.datasets.store import Store, open_store
 from benchmarks.evaluation.tasks import JOINTS, TASKS, Task
@@ -32,7 +32,7 @@ def run(params: Params, name: str) -> None:
         beside.mkdir()
         for condition in trained(params, task):
             for seed in params.seeds:
-                weights = Path("models") / name / f"{condition}-{seed}.safetensors"
+                weights = Path("models") / name / f"{instance(condition, seed)}.safetensors"
                 errors = (gaze_errors if name == "gaze" else hand_errors)(weights, test, device)
                 tables.append(task.rows(test.labels, condition, seed, errors))
                 _record(beside / f"{condition}-{seed}", task, condition, seed, test, errors)

@@ -13,11 +13,11 @@ import torch
 
 from benchmarks import tracking
 from benchmarks.core.config import Params
-from benchmarks.core.files import whole
+from benchmarks.core.files import instance, whole
 from benchmarks.datasets.store import Store, open_store
 from benchmarks.evaluation.tasks import blocks
 from benchmarks.measures import artefacts, preservation, realism, two_sample
-from benchmarks.training.tensors import choose_device, generator, instance, to_network
+from benchmarks.training.tensors import choose_device, generator, to_network
 
 CLASSES = {"real": 1, "synthetic": 0}
 IMAGES = 1000  # of each kind, at most: the measures have long settled

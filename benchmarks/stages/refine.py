@@ -8,9 +8,10 @@ import pandas as pd
 import torch
 
 from benchmarks.core.config import Params
+from benchmarks.core.files import instance
 from benchmarks.core.progress import Progress
 from benchmarks.datasets.store import open_store, write_store
-from benchmarks.training.tensors import choose_device, instance, load_weights, to_network, to_pixels
+from benchmarks.training.tensors import choose_device, load_weights, to_network, to_pixels
 from simgan.networks import Refiner
 
 BATCH = 16  # what a core's cache holds

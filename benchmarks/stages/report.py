@@ -24,7 +24,7 @@ from benchmarks.core.config import (
     Several,
     Simulator,
 )
-from benchmarks.core.files import remove, whole
+from benchmarks.core.files import instance, remove, whole
 from benchmarks.datasets.store import Store, open_store
 from benchmarks.evaluation import curves, summary
 from benchmarks.evaluation.tasks import ABLATIONS, GAZE, HAND, PIXELS, TABLE3, TASKS, Task
@@ -50,14 +50,14 @@ def run(params: Params, tasks: Sequence[str] = tuple(TASKS), out: Path = REPORTS
     summaries, devices = [], set()
     for name in tasks:
         stores = {store: open_store(Path("stores") / name / store, name) for store in ("synthetic", "real", "test")}
-        refined = open_store(Path("stores") / name / f"refined-{params.seeds[0]}", name)
+        refined = open_store(Path("stores") / name / instance("refined", params.seeds[0]), name)
         sources = getattr(params.data, name)
-        measured[name] = [_measured(f"{name}-{seed}") for seed in params.seeds]
+        measured[name] = [_measured(instance(name, seed)) for seed in params.seeds]
         losses[name], used = _events(name)
         devices |= used
         if pictures:
             samples[name] = _samples(stores["synthetic"], refined, stores["real"])
-            grids[name] = _grids(f"{name}-{params.seeds[0]}")
+            grids[name] = _grids(instance(name, params.seeds[0]))
         data[name] = _described(name, sources, stores)
         inventory[name] = [_inventory(name, store, pictures) for store in ("synthetic", "real", "test")]
         kind = {
@@ -118,28 +118,28 @@ def run(params: Params, tasks: Sequence[str] = tuple(TASKS), out: Path = REPORTS
     print(f"report: {out / 'index.html'} and {out / 'metrics.json'}", flush=True)
 
 
-def _measured(instance: str) -> dict[str, Any]:
+def _measured(name: str) -> dict[str, Any]:
     """What stage measure found of one refiner's images."""
-    return json.loads((Path("results/measures") / f"{instance}.json").read_text())
+    return json.loads((Path("results/measures") / f"{name}.json").read_text())
 
 
 def _ablated(params: Params, pictures: bool) -> tuple[dict[str, np.ndarray], dict[str, list[dict[str, Any]]]]:
     """Of section 3.3's ablations and the whole method, by condition: some images alike, what stage measure found."""
     stores, seed = Path("stores/gaze"), params.seeds[0]
-    whole = {"synthetic": stores / "synthetic", "refined": stores / f"refined-{seed}"}
-    varied = {f"refined_{variant}": stores / f"refined-{variant}-{seed}" for variant in params.ablations}
+    whole = {"synthetic": stores / "synthetic", "refined": stores / instance("refined", seed)}
+    varied = {f"refined_{variant}": stores / instance("refined", seed, variant) for variant in params.ablations}
     sample = {condition: open_store(path, "gaze") for condition, path in {**whole, **varied}.items()}
     shown = np.linspace(0, len(sample["synthetic"]) - 1, PAIRS, dtype=int)
-    measured = {"refined": [_measured(f"gaze-{seed}") for seed in params.seeds]} | {
-        f"refined_{variant}": [_measured(f"gaze-{variant}-{seed}") for seed in params.seeds]
+    measured = {"refined": [_measured(instance("gaze", seed)) for seed in params.seeds]} | {
+        f"refined_{variant}": [_measured(instance("gaze", seed, variant)) for seed in params.seeds]
         for variant in params.ablations
     }
     return {condition: store.images[shown] for condition, store in sample.items()} if pictures else {}, measured
 
 
-def _grids(instance: str) -> dict[int, np.ndarray]:
+def _grids(name: str) -> dict[int, np.ndarray]:
     """Step -> the sample grid that a SimGAN training showed then, uint8 (3 H, W)."""
-    files = sorted((Path("runs/train-simgan") / instance / "images").glob("samples_*.png"))
+    files = sorted((Path("runs/train-simgan") / name / "images").glob("samples_*.png"))
     return {int(file.stem.split("_")[-1]): np.asarray(Image.open(file).convert("L")) for file in files}
 
 
@@ -230,7 +230,7 @@ def _curves(rows: pd.DataFrame, task: Task) -> pd.DataFrame:
 def _events(task: str) -> tuple[pd.DataFrame, set[str]]:
     """The losses of all trainings of a task, one value a row, and the devices they ran on."""
     rows, devices = [], set()
-    for folder in sorted(path.parent for path in Path("runs").glob(f"train-*/{task}-*/run.json")):
+    for folder in sorted(path.parent for path in Path("runs").glob(f"train-*/{task}*/*/run.json")):
         tags = json.loads((folder / "run.json").read_text())["tags"]
         devices.add(tags["env.device"])
         if tags["condition"] not in ("", *TASKS[task].conditions):

@@ -10,13 +10,13 @@ from torch import nn
 
 from benchmarks.core.config import VARIANTS, Params
 from benchmarks.core.errors import UserError
+from benchmarks.core.files import instance
 from benchmarks.datasets.store import Store, open_store
 from benchmarks.training.loop import train
 from benchmarks.training.tensors import (
     choose_device,
     derive,
     generator,
-    instance,
     optimizer,
     place,
     save_weights,
@@ -38,7 +38,7 @@ def training_set(condition: str, seed: int) -> tuple[Store, torch.Tensor]:
     return store, torch.from_numpy(store.gaze())
 
 
-def run(params: Params, condition: str, seed: int) -> None:
+def run(params: Params, condition: str, seed: int) -> Path:
     settings = params.estimators.gaze
     store, gaze = training_set(condition, seed)
     device = choose_device(params.compute)
@@ -83,7 +83,7 @@ def run(params: Params, condition: str, seed: int) -> None:
         patience=settings.patience,
         generator=generator(seed, f"train-gaze/{TASK}"),
     )
-    train(
+    return train(
         trainer,
         stage="train-gaze",
         task=TASK,
@@ -96,6 +96,6 @@ def run(params: Params, condition: str, seed: int) -> None:
         images_per_step=settings.batch,
         log_every=settings.log_every,
         save_outputs=lambda: save_weights(
-            Path("models/gaze") / f"{condition}-{seed}.safetensors", trainer.best, architecture
+            Path("models/gaze") / f"{instance(condition, seed)}.safetensors", trainer.best, architecture
         ),
     )

@@ -11,6 +11,7 @@ from torch import nn
 
 from benchmarks.core.config import Params
 from benchmarks.core.errors import UserError
+from benchmarks.core.files import instance
 from benchmarks.datasets.hands.skeleton import JOINTS
 from benchmarks.datasets.store import Store, open_store
 from benchmarks.training.loop import train
@@ -37,9 +38,10 @@ def joints_uv(store: Store) -> np.ndarray:
     return joints
 
 
-def run(params: Params, condition: str, seed: int) -> None:
+def run(params: Params, condition: str, seed: int) -> Path:
     settings = params.estimators.hand
-    name = {"real": "real_labelled", "refined": f"refined-{seed}", "synthetic": "synthetic"}[condition.split("_")[0]]
+    refined = instance("refined", seed)
+    name = {"real": "real_labelled", "refined": refined, "synthetic": "synthetic"}[condition.split("_")[0]]
     store = open_store(Path("stores") / TASK / name, TASK)
     size = store.images.shape[1]
     if size < 2 * settings.side:
@@ -99,7 +101,7 @@ def run(params: Params, condition: str, seed: int) -> None:
         patience=settings.patience,
         generator=generator(seed, "train-hand"),
     )
-    train(
+    return train(
         trainer,
         stage="train-hand",
         task=TASK,
@@ -112,6 +114,6 @@ def run(params: Params, condition: str, seed: int) -> None:
         images_per_step=settings.batch,
         log_every=settings.log_every,
         save_outputs=lambda: save_weights(
-            Path("models/hand") / f"{condition}-{seed}.safetensors", trainer.best, architecture
+            Path("models/hand") / f"{instance(condition, seed)}.safetensors", trainer.best, architecture
         ),
     )

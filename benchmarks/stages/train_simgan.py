@@ -6,11 +6,12 @@ import numpy as np
 import torch
 
 from benchmarks.core.config import Params
+from benchmarks.core.files import instance
 from benchmarks.datasets.store import open_store
 from benchmarks.measures import realism
 from benchmarks.training.algorithm1 import prepare
 from benchmarks.training.loop import train
-from benchmarks.training.tensors import Draw, choose_device, instance, save_weights, to_network, to_pixels
+from benchmarks.training.tensors import Draw, choose_device, save_weights, to_network, to_pixels
 from simgan.networks import GAZE_LAYERS, HAND_LAYERS
 
 LAYERS = {"gaze": GAZE_LAYERS, "hand": HAND_LAYERS}
@@ -19,7 +20,7 @@ JUDGED = 250  # images of either domain, at most, that the label-free criteria s
 BATCH = 16  # of refining them
 
 
-def run(params: Params, task: str, seed: int, variant: str = "") -> None:
+def run(params: Params, task: str, seed: int, variant: str = "") -> Path:
     """`variant` is one of section 3.3's ablations (`config.VARIANTS`); none is the paper's method."""
     settings = getattr(params.simgan, task).varied(variant)
     stores = Path("stores") / task
@@ -56,7 +57,7 @@ def run(params: Params, task: str, seed: int, variant: str = "") -> None:
         refined = torch.cat([refiner(chunk.to(device)).cpu() for chunk in chunks])[:, 0].numpy()
         return {f"measure/{name}": value for name, value in realism.compare(refined, reference, before).items()}
 
-    train(
+    return train(
         trainer,
         stage="train-simgan",
         task=task,

@@ -13,7 +13,7 @@ import torch
 
 from benchmarks import tracking
 from benchmarks.core.errors import UserError
-from benchmarks.core.files import remove, whole
+from benchmarks.core.files import instance, remove, whole
 from benchmarks.core.progress import Progress
 from benchmarks.datasets.store import Store
 
@@ -50,14 +50,16 @@ def train(
     criteria: Callable[[], Mapping[str, float]] | None = None,
     sample_every: int = 0,
     checkpoint_every_s: float = 30.0,
-) -> None:
+) -> Path:
     """Run `trainer` to its end, or on from its last checkpoint; save its outputs and publish its events under runs/.
+
+    Gives its checkpoint folder, for the caller to remove once no output can be lost any more.
 
     `sample` gives an image and `criteria` give metrics at the start, every `sample_every` steps and at the end.
     The checkpoint folder is keyed by a digest of everything that decides the result, so that a changed parameter or
     input never resumes an old state. Raises UserError when the training diverges.
     """
-    name = "-".join(filter(None, (task, condition, str(seed))))
+    name = instance(task, seed, condition)
     identity = {
         "stage": stage,
         "instance": name,
@@ -67,7 +69,7 @@ def train(
         "threads": torch.get_num_threads(),
     }
     key = hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=8).hexdigest()
-    folder = CHECKPOINTS / stage / f"{name}-{key}"
+    folder = CHECKPOINTS / stage / f"{name.replace('/', '-')}-{key}"
     checkpoint = folder / "state.pt"
     window: dict[str, list[float]] = {}
     resumed = checkpoint.is_file()
@@ -137,4 +139,4 @@ def train(
     save_outputs()
     with whole(Path("runs") / stage / name) as events:
         shutil.copytree(folder / "events", events)
-    remove(folder)
+    return folder

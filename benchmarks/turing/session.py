@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from benchmarks.core.errors import UserError
+from benchmarks.core.files import instance
 from benchmarks.datasets.store import Store, open_store
 
 Kind = Literal["refined", "synthetic"]  # what is shown beside real images
@@ -58,7 +59,7 @@ def open_pool(stores: Path, kind: Kind, seed: int, *, standin: bool) -> Pool:
 
     Raises UserError for a store that is absent, damaged, too small, or of images unlike the other's.
     """
-    synthetic = f"refined-{seed}" if kind == "refined" else "synthetic"
+    synthetic = instance("refined", seed) if kind == "refined" else "synthetic"
     paths = {"real": stores / "gaze/real", "synthetic": stores / "gaze" / synthetic}
     opened = {label: open_store(paths[label], "gaze") for label in LABELS}
     needed = EXAMPLES + TRIALS[kind]

@@ -31,7 +31,7 @@ def test_variants_take_away_what_their_names_say(tiny: Tiny):
 def test_a_variant_is_the_method_with_the_parameter_changed(workspace: Path, tiny: Tiny):
     train_simgan.run(tiny({"simgan.gaze.history": 0}), "gaze", 0)
     train_simgan.run(tiny(), "gaze", 0, "without_history")
-    files = [Path("models/simgan") / name for name in ("gaze-0", "gaze-without_history-0")]
+    files = [Path("models/simgan") / name for name in ("gaze/0", "gaze-without_history/0")]
     plain, varied = (file.with_suffix(".safetensors").read_bytes() for file in files)
     assert plain == varied
 
@@ -42,12 +42,12 @@ def test_an_ablation_goes_all_the_way_to_its_error(workspace: Path, tiny: Tiny, 
     train_simgan.run(params, "gaze", 0, "global_discriminator")
     for variant in ("", "global_discriminator"):
         refine.run(params, "gaze", 0, variant)
-    names = "refined-0", "refined-global_discriminator-0"
+    names = "refined/0", "refined-global_discriminator/0"
     refined = [open_store(Path("stores/gaze") / name, "gaze") for name in names]
     assert not np.array_equal(refined[0].images, refined[1].images)
     monkeypatch.setattr(measure, "IMAGES", 24)
     measure.run(params, "gaze", 0, "global_discriminator")
-    assert Path("results/measures/gaze-global_discriminator-0.json").exists()
+    assert Path("results/measures/gaze-global_discriminator/0.json").exists()
     for condition in (*GAZE.conditions[:4], "refined_global_discriminator"):
         train_gaze.run(params, condition, 0)
     evaluate.run(params, "gaze")
@@ -64,7 +64,7 @@ def test_an_ablated_condition_trains_on_a_quarter_of_its_own_images(workspace: P
     train_gaze.run(params, "refined_neither", 0)
     assert trainers[0].count == 14
     store, _ = train_gaze.training_set("refined_neither", 0)
-    assert store.path.name == "refined-neither-0"
+    assert store.path == Path("stores/gaze/refined-neither/0")
 
 
 def test_baselines_have_a_row_per_test_image_with_the_right_error(workspace: Path, tiny: Tiny, monkeypatch):

@@ -24,7 +24,7 @@ def stores(workspace: Path) -> Path:
     simulated, filmed = next(eyes.simulator(120, 5)), next(eyes.camera(120, 6, [0, 1, 2, 3]))
     for name, (images, labels) in {
         "synthetic": simulated,
-        "refined-0": simulated,
+        "refined/0": simulated,
         "real": (filmed[0], None),
         "real_labelled": filmed,
     }.items():
@@ -39,7 +39,7 @@ def store(path: Path, images: np.ndarray, labels: pd.DataFrame | None) -> None:
 
 def measured(params: Params) -> dict:
     measure.run(params, "gaze", 0)
-    return json.loads(Path("results/measures/gaze-0.json").read_text())
+    return json.loads(Path("results/measures/gaze/0.json").read_text())
 
 
 def test_an_unchanged_image_keeps_its_edges_and_its_iris(stores: Path, tiny: Tiny):
@@ -53,7 +53,7 @@ def test_an_unchanged_image_keeps_its_edges_and_its_iris(stores: Path, tiny: Tin
 def test_images_that_are_real_measure_as_real(stores: Path, tiny: Tiny):
     synthetic, real = open_store(stores / "synthetic", "gaze"), open_store(stores / "real", "gaze")
     images, labels = np.array(real.images), synthetic.labels
-    store(stores / "refined-0", images, labels)
+    store(stores / "refined/0", images, labels)
     found = measured(tiny())
     assert found["realism"]["refined"]["grey_levels"] == pytest.approx(0, abs=1e-6)
     assert found["realism"]["refined"]["mean_image"] == pytest.approx(0, abs=1e-3)

@@ -46,7 +46,7 @@ def pictures(page: Page) -> list[np.ndarray]:
 
 def convergence() -> np.ndarray:
     """Synthetic eyes, refined ones of each step that the training showed, real eyes."""
-    files = Path("runs/train-simgan/gaze-0/images").glob("samples_*.png")
+    files = Path("runs/train-simgan/gaze/0/images").glob("samples_*.png")
     grids = [np.array(Image.open(file).convert("L")) for file in sorted(files)]
     assert len(grids) > 1
     third = len(grids[0]) // 3
@@ -55,7 +55,7 @@ def convergence() -> np.ndarray:
 
 def row_of_tiles(variants: list[str]) -> list[np.ndarray]:
     """12 images spread over the store, each synthetic, refined and as each variant refined it."""
-    names = "synthetic", "refined-0", *(f"refined-{variant}-0" for variant in variants)
+    names = "synthetic", "refined/0", *(f"refined-{variant}/0" for variant in variants)
     stores = [open_store(Path("stores/gaze") / name, "gaze") for name in names]
     return [store.images[k] for k in np.linspace(0, len(stores[0]) - 1, 12, dtype=int) for store in stores]
 
@@ -96,7 +96,7 @@ def test_an_ablation_is_on_the_page_once_it_was_trained(workspace: Path, tiny: T
         assert mean == pytest.approx(rows[rows.condition == condition]["error_deg"].mean(), rel=1e-5)
         assert f"{mean:.2f}°" in page.text
     artefacts = pd.read_csv("reports/tables/gaze_ablation_artefacts.csv")
-    for condition, instance in (("refined", "gaze-0"), (f"refined_{VARIANT}", f"gaze-{VARIANT}-0")):
+    for condition, instance in (("refined", "gaze/0"), (f"refined_{VARIANT}", f"gaze-{VARIANT}/0")):
         found = json.loads((Path("results/measures") / f"{instance}.json").read_text())["artefacts"]["refined"]
         expected = [found[key] for key in ("grid_2", "grid_4", "speckle", "saturated", "rim")]
         assert artefacts[condition].to_list() == pytest.approx(expected)

@@ -29,7 +29,7 @@ from tests.conftest import write_yaml
 
 ROOT = Path(__file__).parents[2]
 Tiny = Callable[..., Params]
-REFINER = Path("models/simgan/gaze-0.safetensors")
+REFINER = Path("models/simgan/gaze/0.safetensors")
 CONDITIONS = GAZE.conditions
 
 
@@ -57,10 +57,11 @@ def test_same_parameters_same_bytes_and_another_seed_others(workspace: Path, tin
     train_simgan.run(params, "gaze", 0)
     first = REFINER.read_bytes()
     REFINER.unlink()
+    shutil.rmtree(".checkpoints")
     train_simgan.run(params, "gaze", 0)
     train_simgan.run(params, "gaze", 1)
     assert REFINER.read_bytes() == first
-    assert Path("models/simgan/gaze-1.safetensors").read_bytes() != first
+    assert Path("models/simgan/gaze/1.safetensors").read_bytes() != first
 
 
 DECIDES = {  # a key of simgan.gaze -> another value; log_every and sample_every decide nothing
@@ -83,7 +84,7 @@ def test_every_parameter_of_the_method_decides_the_refiner(workspace: Path, tiny
 def test_refined_store_keeps_labels_and_changes_images(workspace: Path, tiny: Tiny):
     train_simgan.run(tiny(), "gaze", 0)
     refine.run(tiny(), "gaze", 0)
-    synthetic, refined = (open_store(Path("stores/gaze") / name, "gaze") for name in ("synthetic", "refined-0"))
+    synthetic, refined = (open_store(Path("stores/gaze") / name, "gaze") for name in ("synthetic", "refined/0"))
     pd.testing.assert_frame_equal(refined.labels, synthetic.labels)
     network = load_weights(REFINER, Refiner, torch.device("cpu"))
     with torch.no_grad():
@@ -116,7 +117,7 @@ def test_evaluation_has_a_row_per_image_with_the_right_error(workspace: Path, ti
     assert len(rows) == len(CONDITIONS) * 24
     row = rows[(rows.condition == "real") & (rows.image == 7)].iloc[0]
     test = open_store(Path("stores/gaze/test"), "gaze")
-    network = load_weights(Path("models/gaze/real-0.safetensors"), GazeCNN, torch.device("cpu"))
+    network = load_weights(Path("models/gaze/real/0.safetensors"), GazeCNN, torch.device("cpu"))
     with torch.no_grad():
         estimated = (
             network(torch.from_numpy(test.images[7:8].astype(np.float32))[:, None] / 127.5 - 1)[0].double().numpy()
@@ -130,8 +131,8 @@ ALLOWED = {
     "refine": {"synthetic"},
     "synthetic": {"synthetic"},
     "synthetic_4x": {"synthetic"},
-    "refined": {"refined-0"},
-    "refined_4x": {"refined-0"},
+    "refined": {"refined/0"},
+    "refined_4x": {"refined/0"},
     "real": {"real_labelled"},
 }
 
@@ -142,7 +143,7 @@ def test_nothing_but_the_real_row_and_the_evaluation_reads_real_labels(workspace
     original = stores.open_store
 
     def recorded(path: Path, task: str):
-        opened.add(path.name)
+        opened.add(path.relative_to("stores/gaze").as_posix())
         return original(path, task)
 
     for module in (train_simgan, refine, train_gaze):
@@ -167,28 +168,28 @@ def test_poisoned_real_labels_change_the_real_row_only(workspace: Path, tiny: Ti
         chunk = (np.array(store.images), store.labels.iloc[::-1].reset_index(drop=True))
         stores.write_store(store.path, [chunk], task="gaze", domain="real", count=len(store), shape=(35, 55))
     shutil.rmtree("models")
+    shutil.rmtree(".checkpoints")
     train_all(params)
     after = weights_of(Path("models"))
-    assert [name for name in before if before[name] != after[name]] == ["gaze/real-0.safetensors"]
+    assert [name for name in before if before[name] != after[name]] == ["gaze/real/0.safetensors"]
 
 
 SLOW = {"train-simgan": "simgan.gaze.iterations", "train-gaze": "estimators.gaze.max_steps"}
 CHILD = """
 import sys
-from pathlib import Path
+from functools import partial
 from benchmarks.core import config
 from benchmarks.stages import train_gaze, train_simgan
 from benchmarks.training import loop
+from benchmarks.training.instances import run_all
 checkpoint_every = float(sys.argv[2])
 original = loop.train
 def train(*args, **kwargs):
-    original(*args, **kwargs, checkpoint_every_s=checkpoint_every)
+    return original(*args, **kwargs, checkpoint_every_s=checkpoint_every)
 train_gaze.train = train_simgan.train = train
 params = config.load()
-if sys.argv[1] == "train-simgan":
-    train_simgan.run(params, "gaze", 0)
-else:
-    train_gaze.run(params, "synthetic_4x", 0)
+stage, what = (train_simgan, "gaze") if sys.argv[1] == "train-simgan" else (train_gaze, "synthetic_4x")
+run_all(partial(stage.run, params), [(what, 0)], params.compute)
 """
 
 
@@ -261,7 +262,7 @@ def test_weights_of_another_network_are_refused(workspace: Path):
 
 def test_label_free_criteria_by_step_are_those_of_the_refiner_then(workspace: Path, tiny: Tiny):
     train_simgan.run(tiny(), "gaze", 0)
-    lines = Path("runs/train-simgan/gaze-0/metrics.jsonl").read_text().splitlines()
+    lines = Path("runs/train-simgan/gaze/0/metrics.jsonl").read_text().splitlines()
     logged = {
         event["step"]: event["metrics"] for event in map(json.loads, lines) if "measure/patches" in event["metrics"]
     }

@@ -1,6 +1,7 @@
 """The hand's stages on tiny stores: depth in and out, views, what each may read, errors by hand, resumption."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -52,7 +53,7 @@ def test_nothing_but_the_real_row_reads_real_labels(hand_workspace: Path, tiny: 
     original = stores.open_store
 
     def recorded(path: Path, task: str):
-        opened.add(path.name)
+        opened.add(path.relative_to("stores/hand").as_posix())
         return original(path, task)
 
     for module in (train_simgan, refine, train_hand):
@@ -65,7 +66,7 @@ def test_nothing_but_the_real_row_reads_real_labels(hand_workspace: Path, tiny: 
     for condition in HAND.conditions:
         opened.clear()
         train_hand.run(tiny(), condition, 0)
-        expected = {"real": "real_labelled", "refined": "refined-0", "synthetic": "synthetic"}
+        expected = {"real": "real_labelled", "refined": "refined/0", "synthetic": "synthetic"}
         assert opened == {expected[condition.split("_")[0]]}
 
 
@@ -81,7 +82,7 @@ def test_3x_is_all_views_and_1x_the_frontal_one(hand_workspace: Path, tiny: Tiny
 def test_errors_are_distances_in_224_crop_pixels_and_mm(hand_workspace: Path, tiny: Tiny):
     train_hand.run(tiny(), "real", 0)
     test = open_store(Path("stores/hand/test"), "hand")
-    path = Path("models/hand/real-0.safetensors")
+    path = Path("models/hand/real/0.safetensors")
     errors = evaluate.hand_errors(path, test, torch.device("cpu"))
     network = load_weights(path, Hourglass, torch.device("cpu"))
     with torch.no_grad():
@@ -135,19 +136,23 @@ def test_poisoned_real_labels_change_the_real_row_only(hand_workspace: Path, tin
         stores.write_store(
             store.path, [chunk], task="hand", domain="real", count=len(store), shape=shape, dtype="uint16"
         )
+    shutil.rmtree(".checkpoints")
     train_all(params)
     after = weights()
-    assert [name for name in before if before[name] != after[name]] == ["models/hand/real-0.safetensors"]
+    assert [name for name in before if before[name] != after[name]] == ["models/hand/real/0.safetensors"]
 
 
 CHILD = """
 import sys
+from functools import partial
 from benchmarks.core import config
 from benchmarks.stages import train_hand
 from benchmarks.training import loop
+from benchmarks.training.instances import run_all
 original = loop.train
 train_hand.train = lambda *args, **kwargs: original(*args, **kwargs, checkpoint_every_s=float(sys.argv[1]))
-train_hand.run(config.load(), "synthetic_3x", 0)
+params = config.load()
+run_all(partial(train_hand.run, params), [("synthetic_3x", 0)], params.compute)
 """
 
 
@@ -158,7 +163,7 @@ def test_killed_training_resumes_and_ends_in_the_same_bytes(hand_workspace: Path
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     subprocess.run([*command, "3600"], check=True, env=environment, stdout=subprocess.DEVNULL)
     never_killed = weights()
-    Path("models/hand/synthetic_3x-0.safetensors").unlink()
+    Path("models/hand/synthetic_3x/0.safetensors").unlink()
     process = subprocess.Popen([*command, "0.02"], env=environment, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while not list(Path(".checkpoints").glob("*/*/state.pt")) and time.monotonic() < deadline:

@@ -18,7 +18,7 @@ def noise(seed: int, count: int = 64, shape: tuple[int, ...] = (35, 55)) -> np.n
 
 
 def write_stores(folder: Path) -> Path:
-    for seed, name in enumerate(("real", "refined-0", "refined-1", "synthetic")):
+    for seed, name in enumerate(("real", "refined/0", "refined/1", "synthetic")):
         write_images(folder / "gaze" / name, noise(seed))
     return folder
 

@@ -173,7 +173,7 @@ def test_the_end_of_a_control(opened: Callable[..., Opened]):
     ("wrong", "told"),
     [
         ({"rater": "An na"}, "use 1 to 32 of a-z"),
-        ({"seed": 7}, "refined-7: no store here"),
+        ({"seed": 7}, "refined/7: no store here"),
         ({"port": 99999}, "port 99999: no port has this number"),
     ],
 )

@@ -138,7 +138,7 @@ def test_other_images_are_no_continuation(begin: Callable[..., Session], tmp_pat
     session.close()
     with pytest.raises(UserError, match="begun with seed 0, now 1"):
         begin(seed=1)
-    write_images(tmp_path / "stores/gaze/refined-0", noise(9))
+    write_images(tmp_path / "stores/gaze/refined/0", noise(9))
     with pytest.raises(UserError, match="begun with stores"):
         begin()
 
@@ -193,11 +193,11 @@ def test_names_that_are_none(name: str):
 def test_too_few_images_and_unlike_images(tmp_path: Path):
     stores = tmp_path / "stores/gaze"
     write_images(stores / "real", noise(0))
-    with pytest.raises(UserError, match="refined-0: no store here"):
+    with pytest.raises(UserError, match="refined/0: no store here"):
         make_pool(tmp_path)
-    write_images(stores / "refined-0", noise(1, count=59))
-    with pytest.raises(UserError, match="refined-0: 59 images; a session shows 60"):
+    write_images(stores / "refined/0", noise(1, count=59))
+    with pytest.raises(UserError, match="refined/0: 59 images; a session shows 60"):
         make_pool(tmp_path)
-    write_images(stores / "refined-0", noise(1, shape=(36, 60)))
+    write_images(stores / "refined/0", noise(1, shape=(36, 60)))
     with pytest.raises(UserError, match="anyone can tell them apart"):
         open_pool(tmp_path / "stores", "refined", 0, standin=False)
