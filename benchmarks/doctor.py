@@ -19,6 +19,7 @@ from benchmarks.datasets import catalogue
 from benchmarks.datasets.catalogue import CATALOGUE, VIEWS
 from benchmarks.evaluation.tasks import JOINTS, TASKS
 from benchmarks.training.algorithm1 import prepare
+from benchmarks.training.instances import at_once
 from benchmarks.training.tensors import choose_device, optimizer, place
 from estimators.gaze_cnn import GazeCNN, gaze_loss
 from estimators.hourglass import Hourglass, hourglass_loss
@@ -67,7 +68,11 @@ def found(part: OnDisk) -> str:
 
 def _costs(params: Params) -> list[str]:
     device = choose_device(params.compute)
-    lines = [f"A whole run (device {device}, {torch.get_num_threads()} threads; estimates from a few steps each)"]
+    beside = at_once(params.compute)
+    lines = [
+        f"A whole run (device {device}, {torch.get_num_threads()} threads a training, {beside} side by side; estimates "
+        "from a few steps each)"
+    ]
     seeds, total, stored, memory = len(params.seeds), 0.0, 0, 0.0
     for name, task in TASKS.items():
         settings, estimator = getattr(params.simgan, name), getattr(params.estimators, name)
@@ -81,7 +86,7 @@ def _costs(params: Params) -> list[str]:
         bytes_each = np.prod(size) * (1 if name == "gaze" else 2)
         real, test = images(params, name, "real"), images(params, name, "test")
         disk = int(bytes_each * (synthetic * (1 + seeds) + 2 * real + test))
-        total, stored = total + seconds, stored + disk
+        total, stored = total + seconds / beside, stored + disk
         history = 4 * np.prod(size) * settings.history
         memory = max(memory, history + 4 * np.prod(size) * settings.batch * (settings.features * settings.blocks * 6))
         lines += [
@@ -89,13 +94,14 @@ def _costs(params: Params) -> list[str]:
             f"    {synthetic} synthetic images, {real} real, {test} for testing; stores about {disk / GIB:.1f} GiB",
             f"    batch {settings.batch} (SimGAN), {estimator.batch} (estimator)",
         ]
+    memory *= beside
     free = shutil.disk_usage(Path.cwd()).free
     have = psutil.virtual_memory().total
     lines += [
         f"  In all at most about {duration(total)}, and the loading of files.",
         f"  Disk: about {2 * stored / GIB:.1f} GiB with DVC's cache; free here {free / GIB:.1f} GiB"
         + (" - TOO LITTLE" if 2 * stored > free else ""),
-        f"  Memory: about {memory / GIB + 0.5:.1f} GiB; this machine has {have / GIB:.1f} GiB"
+        f"  Memory: about {memory / GIB + 0.5 * beside:.1f} GiB; this machine has {have / GIB:.1f} GiB"
         + (" - TOO LITTLE" if memory > have and device.type == "cpu" else ""),
     ]
     return lines

@@ -71,11 +71,16 @@ def invented_measures(rng: np.random.Generator) -> list[dict]:
         chosen = {truth: int(rng.integers(251)) for truth in ("real", "synthetic")}
         return {truth: {"selected_real": n, "selected_synthetic": 250 - n} for truth, n in chosen.items()}
 
+    clustered = {"clustered_low": 0.25, "clustered_high": 0.75}
     kept = {"shift_mean": 0.25, "shift_sd": 0.125, "fit_error_mean": 0.1, "failed_refined": 0.05}
     sides = {"realism": ("synthetic", "refined", "real"), "artefacts": ("synthetic", "refined")}
     return [
         {group: {side: all_of(group) for side in of} for group, of in sides.items()}
-        | {"two_sample": {side: all_of("two_sample") | {"confusion": answers()} for side in sides["realism"]}}
+        | {
+            "two_sample": {
+                side: all_of("two_sample") | clustered | {"confusion": answers()} for side in sides["realism"]
+            }
+        }
         | {"preservation": kept}
         for _ in SEEDS
     ]

@@ -23,6 +23,45 @@ def test_the_visual_turing_test_of_table1():
     assert significance.tost_binomial(517, 1000, 0.04) == pytest.approx(0.077, abs=5e-4)
 
 
+def test_lone_images_have_wilsons_interval_but_for_the_t_of_their_number():
+    hits = np.arange(4000) % 4 > 0
+    found = significance.clustered_wilson(hits, np.zeros(4000), np.arange(4000))
+    assert found == pytest.approx(significance.wilson(3000, 4000), abs=2e-5)
+
+
+def test_copies_of_an_answer_are_one_answer():
+    """Ten copies of each of 60 answers in two strata: about as much as the 60 tell."""
+    rng = np.random.default_rng(0)
+    answers = rng.random(60) < 0.8
+    strata, clusters = np.repeat(np.arange(60) % 2, 10), np.repeat(np.arange(60), 10)
+    low, high = significance.clustered_wilson(np.repeat(answers, 10), strata, clusters)
+    one_each = significance.wilson(int(answers.sum()), 60)
+    assert (low, high) == pytest.approx(one_each, abs=0.02)
+    assert high - low > one_each[1] - one_each[0]
+
+
+def test_a_clustered_interval_covers_where_the_plain_one_does_not():
+    """A stratum of lone answers, one of eight persons with a rate of their own; the truth is 0.75."""
+    rng = np.random.default_rng(1)
+    clustered = plain = 0
+    for _ in range(300):
+        rates = rng.beta(3, 1, 8)
+        hits = np.concatenate((rng.random(160) < 0.75, rng.random(160) < np.repeat(rates, 20)))
+        strata, clusters = np.repeat([0, 1], 160), np.concatenate((np.arange(160), np.repeat(np.arange(8), 20)))
+        low, high = significance.clustered_wilson(hits, strata, clusters)
+        clustered += low <= 0.75 <= high
+        low, high = significance.wilson(int(hits.sum()), 320)
+        plain += low <= 0.75 <= high
+    assert plain < 0.85 * 300 < 0.91 * 300 < clustered
+
+
+def test_one_cluster_tells_nothing_and_perfect_ones_as_much_as_their_number():
+    hits = np.ones(40, bool)
+    assert significance.clustered_wilson(hits, np.zeros(40), np.zeros(40)) == (0, 1)
+    found = significance.clustered_wilson(hits, np.zeros(40), np.repeat(np.arange(8), 5))
+    assert found == pytest.approx(significance.wilson(8, 8))
+
+
 @given(st.integers(0, 12), st.sampled_from(["greater", "less"]))
 def test_binomial_is_a_sum_of_its_tail(hits, side):
     tail = range(hits, 13) if side == "greater" else range(hits + 1)

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from math import comb
 from pathlib import Path
 
 import numpy as np
@@ -302,6 +303,34 @@ def test_peoples_answers_are_judged_where_there_are_any(metrics, tmp_path: Path,
     assert row["verdict"] == verdict
     assert row["ours"].startswith(f"{right * raters} of {100 * raters}")
     assert "TOST within 5 points" in row["test"]
+
+
+@pytest.mark.parametrize(("right", "verdict"), [(81, "reproduced"), (51, "contradicted")])
+def test_the_control_is_claimed_to_be_told_apart(metrics, tmp_path: Path, right, verdict):
+    row = told(metrics, "visual_turing_control", sessions=tmp_path)
+    assert row["verdict"] == "not run on this data"
+    counts, p = row["published"].split(": exact one-sided p = ")
+    assert counts == "162 of 200"
+    assert float(p) == pytest.approx(sum(comb(200, k) for k in range(162, 201)) / 2**200, rel=0.05)
+    for rater in range(10):
+        session(tmp_path, f"rater{rater}", right, kind="synthetic")
+    assert told(metrics, "visual_turing_control", sessions=tmp_path)["verdict"] == verdict
+
+
+def test_figure6_is_judged_where_it_was_run_at_this_preset(metrics, tmp_path: Path):
+    found = {"preset": DATA.get("preset"), "verdict": "reproduced", "difference": "-2.0 [-2.5, -1.5]"}
+    found["palette"] = {"identity": 16.0, "channel_mean": 14.0, "synthetic": 17.4}
+    path = tmp_path / "figure6.json"
+
+    def row() -> dict[str, str]:
+        return next(row for row in gaze_claims.claims(metrics, {}, colour=path) if row["id"] == "colour")
+
+    assert row()["verdict"] == "not run on this data"
+    path.write_text(json.dumps(found | {"preset": "another"}))
+    assert row()["verdict"] == "not run on this data"
+    path.write_text(json.dumps(found))
+    assert row()["verdict"] == "reproduced"
+    assert row()["ours"] == "14.0 against 16.0: -2.0 [-2.5, -1.5]; before refining 17.4"
 
 
 def test_the_state_of_the_art_on_real_images_bars_the_verdict_and_contradicts_nothing(metrics):

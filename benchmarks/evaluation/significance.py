@@ -32,6 +32,41 @@ def wilson(hits: int, trials: int, level: float = LEVEL) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
+def clustered_wilson(
+    hits: np.ndarray, strata: np.ndarray, clusters: np.ndarray, level: float = LEVEL
+) -> tuple[float, float]:
+    """Wilson's interval of the share of hits (N,) where those of a cluster, such as a person, resemble one another.
+
+    With the effective number of trials of a stratified cluster sample, and Student's t for few clusters (Korn and
+    Graubard 1998, Survey Methodology 24). Strata and clusters (N,) are names; from 0 to 1 where a stratum has one
+    cluster, of which nothing can be told.
+    """
+    from scipy.stats import norm, t
+
+    share, count = float(np.mean(hits)), len(hits)
+    parts, found = [], 0  # variance of the share by stratum, with its degrees of freedom
+    for stratum in np.unique(strata):
+        inside = strata == stratum
+        _, of = np.unique(clusters[inside], return_inverse=True)
+        number = int(of.max()) + 1
+        if number == 1:
+            return 0.0, 1.0
+        sums = np.bincount(of, hits[inside] - np.mean(hits[inside]))
+        parts.append((number / (number - 1) * float(np.sum(sums**2)) / count**2, number - 1))
+        found += number
+    variance = sum(part for part, _ in parts)
+    if variance:
+        freedom = variance**2 / sum(part**2 / free for part, free in parts)
+        narrowing = norm.ppf((1 + level) / 2) / t.ppf((1 + level) / 2, freedom)
+        trials = min(count, share * (1 - share) / variance * narrowing**2)
+    else:
+        trials = found
+    z = norm.ppf((1 + level) / 2)
+    middle = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
+    half = z / (1 + z**2 / trials) * (share * (1 - share) / trials + z**2 / (4 * trials**2)) ** 0.5
+    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+
+
 def sign_test(a: np.ndarray, b: np.ndarray) -> float:
     """Exact two-sided binomial p that of paired a (N,) and b (N,) each is lower as often; no ties."""
     lower, higher = int(np.sum(a < b)), int(np.sum(a > b))

@@ -1,4 +1,4 @@
-"""reports/figure6: the picture, the numbers and what they say, as Markdown."""
+"""reports/figure6: the picture, the numbers and what they say, as Markdown; results/figure6.json for the verdicts."""
 
 import json
 from pathlib import Path
@@ -13,12 +13,14 @@ from benchmarks.evaluation.significance import student_interval
 from benchmarks.figure6.experiment import FOLDER, measured
 
 OUT = Path("reports/figure6")
+FOUND = Path("results/figure6.json")  # no output to DVC: with one, every `dvc repro` would run this experiment
 COLUMNS = 10
+Found = dict[str, list[dict[str, float]]]  # by psi, one a seed
 LABELS = {"identity": "identity", "channel_mean": "mean of the channels"}
 
 
 def write(params: Params) -> None:
-    """README.md, figure6.json and figure6.png from what the trainings left. The picture shows the first seed."""
+    """The page and the verdict from what the trainings left. The picture shows the first seed."""
     synthetic, real = (open_store(FOLDER / domain, "gaze").images for domain in ("synthetic", "real"))
     found = {
         psi: [
@@ -27,7 +29,7 @@ def write(params: Params) -> None:
         ]
         for psi in LABELS
     }
-    verdict, told = judged(found)
+    verdict, difference = judged(found)
     rows = [synthetic, *(np.load(FOLDER / f"{instance(psi, params.seeds[0])}.npy") for psi in LABELS), real]
     sheet = np.concatenate([np.concatenate(list(row[:COLUMNS]), axis=1) for row in rows])
     standin = isinstance(params.data.gaze.real, Camera)
@@ -36,27 +38,36 @@ def write(params: Params) -> None:
         Image.fromarray(sheet).resize((2 * sheet.shape[1], 2 * sheet.shape[0]), Image.Resampling.NEAREST).save(
             beside / "figure6.png", optimize=True
         )
-        content = {"preset": params.preset, "stand_in": standin, "verdict": verdict, "seeds": found}
-        (beside / "figure6.json").write_text(json.dumps(content, indent=2) + "\n")
-        (beside / "README.md").write_text(text(params.preset, standin, found, told))
+        (beside / "README.md").write_text(text(params.preset, standin, found, f"{difference}: **{verdict}**"))
+    palettes = {psi: mean(found, psi, "palette_refined") for psi in LABELS}
+    content = {
+        "preset": params.preset,
+        "verdict": verdict,
+        "difference": difference,
+        "palette": palettes | {"synthetic": mean(found, "identity", "palette_synthetic")},
+        "seeds": found,
+    }
+    with whole(FOUND) as beside:
+        beside.write_text(json.dumps(content, indent=2) + "\n")
     print(f"figure6-report: {OUT / 'README.md'}: {verdict}", flush=True)
 
 
-def judged(found: dict[str, list[dict[str, float]]]) -> tuple[str, str]:
+def judged(found: Found) -> tuple[str, str]:
     """Does psi = mean of the channels let the palette come nearer to the real one than the identity does?"""
     identity, channel_mean = (np.array([seed["palette_refined"] for seed in found[psi]]) for psi in LABELS)
     low, high = student_interval(channel_mean - identity)
     verdict = "inconclusive" if low <= 0 <= high else "reproduced" if high < 0 else "contradicted"
     difference = float(np.mean(channel_mean - identity))
-    return verdict, f"{difference:+.1f} [{low:+.1f}, {high:+.1f}] (95 %, over seeds): **{verdict}**"
+    return verdict, f"{difference:+.1f} [{low:+.1f}, {high:+.1f}] (95 %, over seeds)"
 
 
-def text(preset: str, standin: bool, found: dict[str, list[dict[str, float]]], told: str) -> str:
-    def mean(psi: str, key: str) -> float:
-        return float(np.mean([seed[key] for seed in found[psi]]))
+def mean(found: Found, psi: str, key: str) -> float:
+    return float(np.mean([seed[key] for seed in found[psi]]))
 
+
+def text(preset: str, standin: bool, found: Found, told: str) -> str:
     rows = "\n".join(
-        f"| {label} | {mean(psi, 'palette_refined'):.1f} | {mean(psi, 'edges_kept'):.2f} |"
+        f"| {label} | {mean(found, psi, 'palette_refined'):.1f} | {mean(found, psi, 'edges_kept'):.2f} |"
         for psi, label in LABELS.items()
     )
     data = "embedded stand-in, not the paper's data" if standin else "real images"
@@ -70,7 +81,7 @@ From above: synthetic; refined with psi = identity; refined with psi = mean of t
 
 | psi | Palette, distance from real | Edges kept |
 |---|---:|---:|
-| synthetic, unrefined | {mean("identity", "palette_synthetic"):.1f} | 1 |
+| synthetic, unrefined | {mean(found, "identity", "palette_synthetic"):.1f} | 1 |
 {rows}
 
 The palette's distance is the sliced Wasserstein distance of pixels in RGB, in grey levels; edges kept is the
@@ -78,4 +89,5 @@ correlation of gradient magnitudes with the synthetic images'. lambda weighs a c
 same under both.
 
 The claim that the mean of the channels lets the refiner change colours, as a difference in palette distance: {told}.
+A `dvc repro` after this one takes the verdict into reports/claims.json.
 """

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmarks.evaluation.significance import binomial, wilson
+from benchmarks.evaluation.significance import binomial, clustered_wilson, wilson
 from benchmarks.measures.realism import grey
 
 FEATURES = (12, 24, 48)
@@ -32,6 +32,8 @@ class TwoSample:
     accuracy: float
     low: float  # Wilson's 95 % interval of it
     high: float
+    clustered_low: float  # the same with images of one group as resembling one another
+    clustered_high: float
     p: float  # exact binomial of at least so many hits by chance, one-sided as in Table 1
     hits: int
     trials: int
@@ -39,7 +41,7 @@ class TwoSample:
     correct: np.ndarray  # (trials,) bool, one a test image
     images: np.ndarray  # (trials,) its index in the set that it is from
     of_b: np.ndarray  # (trials,) bool, whether that set is b
-    groups: np.ndarray  # (trials,) its group, its own where it stands alone: clusters for an interval that holds
+    groups: np.ndarray  # (trials,) its group, its own where it stands alone
 
 
 def two_sample(
@@ -53,9 +55,9 @@ def two_sample(
     """Train on half of a and b, both float or uint8 (N, H, W), test on the rest.
 
     Images of one group (a person, a block of frames), whichever set they are in, are either all in training or all
-    in the test; None lets every image of a set stand alone. `p` and the interval count test images as independent,
-    as the paper does with answers; where they are not, resample `correct` by `groups`. Raises ValueError where
-    sizes differ, or one side would be empty for a set, as with a single group.
+    in the test; None lets every image of a set stand alone. `p`, `low` and `high` count test images as independent,
+    as the paper does with answers. Raises ValueError where sizes differ, or one side would be empty for a set, as
+    with a single group.
     """
     if a.shape[1:] != b.shape[1:]:
         raise ValueError(f"images {a.shape[1:]} and {b.shape[1:]} differ in size")
@@ -68,11 +70,15 @@ def two_sample(
     correct = judged == of_b
     hits, trials = int(correct.sum()), len(correct)
     low, high = wilson(hits, trials)
+    groups = np.concatenate((names_a[test_a], names_b[test_b]))
+    clustered_low, clustered_high = clustered_wilson(correct, of_b, groups)
     confusion = np.array([[int((judged[of_b == row] == column).sum()) for column in (0, 1)] for row in (0, 1)])
     return TwoSample(
         accuracy=hits / trials,
         low=low,
         high=high,
+        clustered_low=clustered_low,
+        clustered_high=clustered_high,
         p=binomial(hits, trials, side="greater"),
         hits=hits,
         trials=trials,
@@ -80,7 +86,7 @@ def two_sample(
         correct=correct,
         images=np.concatenate((test_a, test_b)),
         of_b=of_b,
-        groups=np.concatenate((names_a[test_a], names_b[test_b])),
+        groups=groups,
     )
 
 

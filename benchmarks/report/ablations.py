@@ -54,7 +54,8 @@ def sections(
                 lead="Not part of this run. `ablations: [without_history, global_discriminator, neither]` in "
                 "params.yaml, then `dvc repro`, trains these as well and shows them here; "
                 "the committed page of such a run is in reports/ablations. Figure 6, colour, is an experiment of its "
-                "own: `dvc repro benchmarks/figure6/dvc.yaml`, then see reports/figure6.",
+                "own: `dvc repro benchmarks/figure6/dvc.yaml`, then see reports/figure6; the next `dvc repro` takes "
+                "its verdict into this page.",
             )
         ]
     view = VIEW.among(metrics[task])

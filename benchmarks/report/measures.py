@@ -81,6 +81,7 @@ def classifier(view: View, seeds: Sequence[Measures]) -> Section:
         | {f"{truth}_{chosen}": count for truth, chose in found["confusion"].items() for chosen, count in chose.items()}
         | {key: value for key, value in found.items() if key not in ("confusion", "bias")}
         | {f"bias_{key}": value for key, value in found["bias"].items()}
+        | {key: seeds[number]["two_sample"][side][key] for key in ("clustered_low", "clustered_high")}
         for (side, number), found in judged.items()
     ]
 
@@ -103,10 +104,16 @@ def classifier(view: View, seeds: Sequence[Measures]) -> Section:
                 Column("Real against", lambda r: SIDES[r["side"]], numeric=False),
                 Column("Seed", lambda r: str(r["seed"])),
                 *map(column, told["refined", 0]),
+                Column(
+                    "Accuracy, persons as the sample",
+                    lambda r: f"{100 * r['accuracy']:.1f} %",
+                    lambda r: f"[{100 * r['clustered_low']:.1f}, {100 * r['clustered_high']:.1f}]",
+                ),
             ],
         ),
-        note="Images count as independent, as answers do in the paper; those of one person are not, so that the "
-        "intervals are too narrow and p too small. No person, hand or run of frames is in both halves.",
+        note="Images count as independent, as answers do in the paper; those of one person (of hands: a run of "
+        "frames) are not, so that the intervals are too narrow and p too small. The last column's interval takes "
+        "persons as the sample: few of them leave it wide. No person, hand or run of frames is in both halves.",
     )
 
 

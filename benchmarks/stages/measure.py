@@ -100,16 +100,15 @@ def judged(
     a: np.ndarray, b: np.ndarray, groups_a: two_sample.Groups, groups_b: two_sample.Groups, seed: int, name: str
 ) -> dict[str, Any]:
     """A classifier in the place of Table 1's people: `a` counts as synthetic, `b` as real; the table as published.json
-    has people's. Images count as independent, as the paper's answers do.
+    has people's.
     """
     found = two_sample.two_sample(a, b, groups_a, groups_b, generator(seed, f"measure/{name}"))
     answers = {
         truth: {f"selected_{label}": int(found.confusion[row, column]) for label, column in CLASSES.items()}
         for truth, row in CLASSES.items()
     }
-    return {key: getattr(found, key) for key in ("accuracy", "low", "high", "p", "hits", "trials")} | {
-        "confusion": answers
-    }
+    told = "accuracy", "low", "high", "clustered_low", "clustered_high", "p", "hits", "trials"
+    return {key: getattr(found, key) for key in told} | {"confusion": answers}
 
 
 def flat(nested: dict[str, Any], prefix: str = "") -> dict[str, float]:

@@ -11,7 +11,7 @@ from benchmarks.datasets.store import open_store
 from benchmarks.measures import realism
 from benchmarks.training.algorithm1 import prepare
 from benchmarks.training.loop import train
-from benchmarks.training.tensors import Draw, choose_device, save_weights, to_network, to_pixels
+from benchmarks.training.tensors import RandomBatches, choose_device, save_weights, to_network, to_pixels
 from simgan.networks import GAZE_LAYERS, HAND_LAYERS
 
 LAYERS = {"gaze": GAZE_LAYERS, "hand": HAND_LAYERS}
@@ -32,8 +32,8 @@ def run(params: Params, task: str, seed: int, variant: str = "") -> Path:
         layers=LAYERS[task],
         channels=1,
         size=(height, width),
-        draw_synthetic=Draw(synthetic.images, device),
-        draw_real=Draw(real.images, device),
+        draw_synthetic=RandomBatches(synthetic.images, device),
+        draw_real=RandomBatches(real.images, device),
         device=device,
         seed=seed,
         purpose=f"train-simgan/{task}",

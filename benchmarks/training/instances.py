@@ -14,13 +14,17 @@ from benchmarks.training.tensors import choose_device
 
 
 def run_all(piece: Callable[..., Path | None], instances: Sequence[tuple[Any, ...]], compute: Compute) -> None:
-    """`piece` for each of the instances: as many at once as have `compute.threads` cores each, one on an accelerator.
+    """`piece` for each of the instances, `at_once` side by side.
 
     `piece` gives the checkpoint of a training that has ended. It stays until all have: DVC deletes the outputs of a
     stage that fails, and the next run writes them again from there.
     """
-    accelerated = choose_device(compute).type != "cpu"
-    at_once = 1 if accelerated else max(1, joblib.cpu_count() // torch.get_num_threads())
-    for checkpoint in side_by_side(piece, instances, at_once):
+    for checkpoint in side_by_side(piece, instances, at_once(compute)):
         if checkpoint:
             remove(checkpoint)
+
+
+def at_once(compute: Compute) -> int:
+    """How many instances run side by side: as many as have `compute.threads` cores each, one on an accelerator."""
+    accelerated = choose_device(compute).type != "cpu"
+    return 1 if accelerated else max(1, joblib.cpu_count() // torch.get_num_threads())

@@ -39,7 +39,7 @@ def to_pixels(images: Tensor, source: np.ndarray) -> np.ndarray:
     return ((images[:, 0] + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
 
 
-class Draw:
+class RandomBatches:
     """Random mini-batches from a store's images, with replacement."""
 
     def __init__(self, images: np.ndarray, device: torch.device):

@@ -35,7 +35,8 @@ def fit(
     head: np.ndarray,
     angles: np.ndarray,
     rng: np.random.Generator,
-    steps: int = 500,
+    *,
+    steps: int,
     batch: int = 32,
 ) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     """Adam at 0.001, falling to 0 by a cosine over `steps`, on the squared distance of the angles.

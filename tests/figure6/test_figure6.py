@@ -97,7 +97,7 @@ def test_the_whole_experiment_on_a_few_images(workspace: Path, tiny: Tiny, monke
     assert before.shape == (40, 35, 55, 3)
     assert not np.array_equal(before, np.load("figure6/channel_mean/0.npy"))
     page.write(params)
-    told = json.loads(Path("reports/figure6/figure6.json").read_text())
+    told = json.loads(Path("results/figure6.json").read_text())
     assert {psi: len(seeds) for psi, seeds in told["seeds"].items()} == {"identity": 2, "channel_mean": 2}
     assert f"**{told['verdict']}**" in Path("reports/figure6/README.md").read_text()
     assert Path("reports/figure6/figure6.png").stat().st_size > 1000

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,16 @@ import pytest
 from benchmarks.core.config import Params
 from benchmarks.datasets import eyes
 from benchmarks.datasets.store import open_store, write_store
+from benchmarks.measures import two_sample
 from benchmarks.stages import measure
 
 Tiny = Callable[..., Params]
 
 
 @pytest.fixture
-def stores(workspace: Path) -> Path:
-    """Rendered eyes: the same as synthetic and as refined, other persons' as real."""
+def stores(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Rendered eyes: the same as synthetic and as refined, other persons' as real; a classifier of a few steps."""
+    monkeypatch.setattr(two_sample, "two_sample", partial(two_sample.two_sample, steps=5))
     folder = workspace / "stores/gaze"
     simulated, filmed = next(eyes.simulator(120, 5)), next(eyes.camera(120, 6, [0, 1, 2, 3]))
     for name, (images, labels) in {

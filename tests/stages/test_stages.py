@@ -1,13 +1,9 @@
 """Every stage on tiny stores: determinism, what each may read, resumption after a kill."""
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +18,13 @@ from benchmarks.datasets.store import open_store
 from benchmarks.evaluation.tasks import GAZE
 from benchmarks.measures import realism
 from benchmarks.stages import evaluate, refine, train_gaze, train_simgan
+from benchmarks.training.instances import run_all
 from benchmarks.training.tensors import load_weights, save_weights, to_network, to_pixels
 from estimators.gaze_cnn import GazeCNN
 from simgan.networks import Refiner
 from tests.conftest import write_yaml
+from tests.stages.killed import kill_training
 
-ROOT = Path(__file__).parents[2]
 Tiny = Callable[..., Params]
 REFINER = Path("models/simgan/gaze/0.safetensors")
 CONDITIONS = GAZE.conditions
@@ -174,47 +171,24 @@ def test_poisoned_real_labels_change_the_real_row_only(workspace: Path, tiny: Ti
     assert [name for name in before if before[name] != after[name]] == ["gaze/real/0.safetensors"]
 
 
-SLOW = {"train-simgan": "simgan.gaze.iterations", "train-gaze": "estimators.gaze.max_steps"}
-CHILD = """
-import sys
-from functools import partial
-from benchmarks.core import config
-from benchmarks.stages import train_gaze, train_simgan
-from benchmarks.training import loop
-from benchmarks.training.instances import run_all
-checkpoint_every = float(sys.argv[2])
-original = loop.train
-def train(*args, **kwargs):
-    return original(*args, **kwargs, checkpoint_every_s=checkpoint_every)
-train_gaze.train = train_simgan.train = train
-params = config.load()
-stage, what = (train_simgan, "gaze") if sys.argv[1] == "train-simgan" else (train_gaze, "synthetic_4x")
-run_all(partial(stage.run, params), [(what, 0)], params.compute)
-"""
+SLOW = {"simgan.gaze.iterations": 200, "estimators.gaze.max_steps": 200, "estimators.gaze.patience": 999}
 
 
-@pytest.mark.parametrize("stage", list(SLOW))
-def test_killed_training_resumes_and_ends_in_the_same_bytes(workspace: Path, tiny: Tiny, stage: str):
-    values = tiny({SLOW[stage]: 200, "estimators.gaze.patience": 999}).model_dump(mode="json")
-    write_yaml(workspace / "params.yaml", values)
-    command = [sys.executable, "-c", CHILD, stage]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-
-    subprocess.run([*command, "3600"], check=True, env=environment, stdout=subprocess.DEVNULL)
+@pytest.mark.parametrize(("stage", "what"), [(train_simgan, "gaze"), (train_gaze, "synthetic_4x")])
+def test_killed_training_resumes_and_ends_in_the_same_bytes(workspace: Path, tiny: Tiny, capsys, stage, what: str):
+    params = tiny(SLOW)
+    write_yaml(workspace / "params.yaml", params.model_dump(mode="json"))
+    run_all(partial(stage.run, params), [(what, 0)], params.compute)
     never_killed = weights_of(workspace / "models")
     shutil.rmtree("models")
     shutil.rmtree("runs")
 
-    process = subprocess.Popen([*command, "0.02"], env=environment, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while not list(Path(".checkpoints").glob("*/*/state.pt")) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    kill_training(stage.__name__, what)
     assert not Path("models").exists()
+    assert "resuming" not in capsys.readouterr().out
 
-    resumed = subprocess.run([*command, "3600"], check=True, env=environment, capture_output=True, text=True)
-    assert "resuming at step" in resumed.stdout
+    run_all(partial(stage.run, params), [(what, 0)], params.compute)
+    assert "resuming at step" in capsys.readouterr().out
     assert weights_of(workspace / "models") == never_killed
     assert not list(Path(".checkpoints").glob("*/*")), "a finished training leaves no checkpoint"
 

@@ -1,12 +1,8 @@
 """The hand's stages on tiny stores: depth in and out, views, what each may read, errors by hand, resumption."""
 
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +16,12 @@ from benchmarks.datasets.hands.crops import crop_to_mm
 from benchmarks.datasets.store import open_store
 from benchmarks.evaluation.tasks import HAND, JOINTS
 from benchmarks.stages import evaluate, refine, train_hand, train_simgan
+from benchmarks.training.instances import run_all
 from benchmarks.training.tensors import load_weights, to_network, to_pixels
 from estimators.hourglass import Hourglass
 from tests.conftest import write_yaml
+from tests.stages.killed import kill_training
 
-ROOT = Path(__file__).parents[2]
 Tiny = Callable[..., Params]
 
 
@@ -142,34 +139,14 @@ def test_poisoned_real_labels_change_the_real_row_only(hand_workspace: Path, tin
     assert [name for name in before if before[name] != after[name]] == ["models/hand/real/0.safetensors"]
 
 
-CHILD = """
-import sys
-from functools import partial
-from benchmarks.core import config
-from benchmarks.stages import train_hand
-from benchmarks.training import loop
-from benchmarks.training.instances import run_all
-original = loop.train
-train_hand.train = lambda *args, **kwargs: original(*args, **kwargs, checkpoint_every_s=float(sys.argv[1]))
-params = config.load()
-run_all(partial(train_hand.run, params), [("synthetic_3x", 0)], params.compute)
-"""
-
-
-def test_killed_training_resumes_and_ends_in_the_same_bytes(hand_workspace: Path, tiny: Tiny):
-    values = tiny({"estimators.hand.max_steps": 60, "estimators.hand.patience": 99}).model_dump(mode="json")
-    write_yaml(hand_workspace / "params.yaml", values)
-    command = [sys.executable, "-c", CHILD]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    subprocess.run([*command, "3600"], check=True, env=environment, stdout=subprocess.DEVNULL)
+def test_killed_training_resumes_and_ends_in_the_same_bytes(hand_workspace: Path, tiny: Tiny, capsys):
+    params = tiny({"estimators.hand.max_steps": 60, "estimators.hand.patience": 99})
+    write_yaml(hand_workspace / "params.yaml", params.model_dump(mode="json"))
+    run_all(partial(train_hand.run, params), [("synthetic_3x", 0)], params.compute)
     never_killed = weights()
-    Path("models/hand/synthetic_3x/0.safetensors").unlink()
-    process = subprocess.Popen([*command, "0.02"], env=environment, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while not list(Path(".checkpoints").glob("*/*/state.pt")) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    resumed = subprocess.run([*command, "3600"], check=True, env=environment, capture_output=True, text=True)
-    assert "resuming at step" in resumed.stdout
+    shutil.rmtree("models")
+    kill_training(train_hand.__name__, "synthetic_3x")
+    assert "resuming" not in capsys.readouterr().out
+    run_all(partial(train_hand.run, params), [("synthetic_3x", 0)], params.compute)
+    assert "resuming at step" in capsys.readouterr().out
     assert weights() == never_killed
