@@ -236,6 +236,8 @@ def _run_all(piece: Callable[..., Path | None], whats: Sequence[str], seed: int 
     from benchmarks.training.instances import run_all
 
     params = config.load()
+    if seed is not None and seed not in params.seeds:
+        raise UserError(f"--seed {seed}: not one of the seeds in params.yaml, {list(params.seeds)}; add it there")
     seeds = params.seeds if seed is None else (seed,)
     run_all(partial(piece, params), [(str(what), each, *more) for what in whats for each in seeds], params.compute)
 

@@ -3,6 +3,7 @@
 Costs are measured on this machine: a few steps of each network at the active sizes, at a small batch, scaled up.
 """
 
+import math
 import shutil
 import time
 from collections.abc import Callable
@@ -82,11 +83,12 @@ def _costs(params: Params) -> list[str]:
         gan = simgan_seconds(params, name, probed, device) * np.prod(size) / np.prod(probed)
         fit = estimator_seconds(params, name, device)
         runs = len(task.conditions) * seeds
-        seconds = gan * seeds + fit * runs
+        rounds = math.ceil(seeds / beside)
+        seconds = rounds * (gan + fit * len(task.conditions))
         bytes_each = np.prod(size) * (1 if name == "gaze" else 2)
         real, test = images(params, name, "real"), images(params, name, "test")
         disk = int(bytes_each * (synthetic * (1 + seeds) + 2 * real + test))
-        total, stored = total + seconds / beside, stored + disk
+        total, stored = total + seconds, stored + disk
         history = 4 * np.prod(size) * settings.history
         memory = max(memory, history + 4 * np.prod(size) * settings.batch * (settings.features * settings.blocks * 6))
         lines += [
@@ -94,15 +96,15 @@ def _costs(params: Params) -> list[str]:
             f"    {synthetic} synthetic images, {real} real, {test} for testing; stores about {disk / GIB:.1f} GiB",
             f"    batch {settings.batch} (SimGAN), {estimator.batch} (estimator)",
         ]
-    memory *= beside
+    memory = (memory / GIB + 0.5) * min(beside, seeds)
     free = shutil.disk_usage(Path.cwd()).free
     have = psutil.virtual_memory().total
     lines += [
         f"  In all at most about {duration(total)}, and the loading of files.",
         f"  Disk: about {2 * stored / GIB:.1f} GiB with DVC's cache; free here {free / GIB:.1f} GiB"
         + (" - TOO LITTLE" if 2 * stored > free else ""),
-        f"  Memory: about {memory / GIB + 0.5 * beside:.1f} GiB; this machine has {have / GIB:.1f} GiB"
-        + (" - TOO LITTLE" if memory > have and device.type == "cpu" else ""),
+        f"  Memory: about {memory:.1f} GiB; this machine has {have / GIB:.1f} GiB"
+        + (" - TOO LITTLE" if memory > have / GIB and device.type == "cpu" else ""),
     ]
     return lines
 

@@ -8,15 +8,16 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import joblib
 import psutil
 import pytest
+import torch
 
-from benchmarks.core.config import Params
+from benchmarks.core.config import Compute, Params
 from benchmarks.core.errors import UserError
 from benchmarks.core.workers import side_by_side
 from benchmarks.stages import train_gaze
-from benchmarks.training.instances import run_all
+from benchmarks.training import instances, loop
+from benchmarks.training.instances import at_once, run_all
 
 Tiny = Callable[..., Params]
 TWO = [("synthetic", 0), ("synthetic", 1)]
@@ -35,6 +36,11 @@ def fail_or_wait(each: int) -> None:
         raise UserError("the second is wrong")
     Path(f"{os.getpid()}.waits").touch()
     time.sleep(600)
+
+
+def elsewhere(parent: int, params: Params, condition: str, seed: int) -> Path:
+    assert os.getpid() != parent
+    return train_gaze.run(params, condition, seed)
 
 
 def no_second_seed(params: Params, condition: str, seed: int) -> Path:
@@ -73,10 +79,32 @@ def test_the_first_error_ends_the_others(tmp_path: Path, monkeypatch):
     assert not [path for path in Path().glob("*.waits") if psutil.pid_exists(int(path.stem))]
 
 
+@pytest.mark.parametrize(("threads", "count"), [(1, 6), (2, 3), (4, 1), (8, 1), (None, 1)])
+def test_every_instance_has_its_threads_in_cores(monkeypatch, threads: int | None, count: int):
+    monkeypatch.setattr(instances, "cores", lambda: 6)
+    assert at_once(Compute(device="cpu", threads=threads)) == count
+    monkeypatch.setattr(instances, "choose_device", lambda _: torch.device("cuda"))
+    assert at_once(Compute(device="auto", threads=threads)) == 1
+
+
+def test_code_that_decides_is_in_the_checkpoints_key(workspace: Path, tiny: Tiny, monkeypatch, capsys):
+    train_gaze.run(tiny(), *TWO[0])
+    train_gaze.run(tiny(), *TWO[0])
+    assert "resuming" in capsys.readouterr().out
+    changed = workspace / "changed.py"
+    changed.write_text("another step\n")
+    deciding = loop._deciding
+    monkeypatch.setattr(loop, "_deciding", lambda stage: [*deciding(stage), changed])
+    train_gaze.run(tiny(), *TWO[0])
+    assert "resuming" not in capsys.readouterr().out
+    names = {path.relative_to(loop.ROOT).as_posix() for path in deciding("train-gaze")}
+    assert {"estimators/fit.py", "benchmarks/training/loop.py", "benchmarks/stages/train_gaze.py"} <= names
+
+
 def test_side_by_side_gives_the_bytes_of_one_after_the_other(workspace: Path, tiny: Tiny, monkeypatch):
     params = tiny()
-    monkeypatch.setattr(joblib, "cpu_count", lambda: 2)
-    run_all(partial(train_gaze.run, params), TWO, params.compute)
+    monkeypatch.setattr(instances, "cores", lambda: 2)
+    run_all(partial(elsewhere, os.getpid(), params), TWO, params.compute)
     found = weights()
     assert not list(Path(".checkpoints").glob("*/*"))
     shutil.rmtree("models")
@@ -88,7 +116,7 @@ def test_side_by_side_gives_the_bytes_of_one_after_the_other(workspace: Path, ti
 
 def test_what_had_ended_when_another_failed_is_not_trained_again(workspace: Path, tiny: Tiny, monkeypatch):
     params = tiny()
-    monkeypatch.setattr(joblib, "cpu_count", lambda: 2)
+    monkeypatch.setattr(instances, "cores", lambda: 2)
     with pytest.raises(UserError, match="seed 1 is wrong"):
         run_all(partial(no_second_seed, params), TWO, params.compute)
     ended = weights()

@@ -56,10 +56,27 @@ def test_a_clustered_interval_covers_where_the_plain_one_does_not():
 
 
 def test_one_cluster_tells_nothing_and_perfect_ones_as_much_as_their_number():
-    hits = np.ones(40, bool)
+    hits, persons = np.ones(40, bool), np.repeat(np.arange(8), 5)
     assert significance.clustered_wilson(hits, np.zeros(40), np.zeros(40)) == (0, 1)
-    found = significance.clustered_wilson(hits, np.zeros(40), np.repeat(np.arange(8), 5))
-    assert found == pytest.approx(significance.wilson(8, 8))
+    low, high = significance.clustered_wilson(hits, np.zeros(40), persons)
+    assert high == 1
+    assert significance.wilson(5, 5)[0] < low < significance.wilson(8, 8)[0]  # 8, less for Student's t
+    strata = np.repeat([0, 1], 40)
+    lone = np.arange(40) > 0
+    beside, _ = significance.clustered_wilson(
+        np.concatenate((lone, hits)), strata, np.concatenate((np.arange(40), persons))
+    )
+    assert beside < 0.9 < significance.wilson(79, 80)[0]
+
+
+def test_persons_in_both_sets_cancel_in_one_stratum():
+    """Four persons, each taken for one set whatever it is from: the share is one half whoever they are."""
+    persons = np.tile(np.repeat(np.arange(4), 20), 2)
+    taken_for_b = persons < 2
+    of_b = np.repeat([False, True], 80)
+    together = significance.clustered_wilson(taken_for_b == of_b, np.zeros(160), persons)
+    apart = significance.clustered_wilson(taken_for_b == of_b, of_b, persons)
+    assert together[1] - together[0] < 0.2 < 0.5 < apart[1] - apart[0]
 
 
 @given(st.integers(0, 12), st.sampled_from(["greater", "less"]))

@@ -185,11 +185,11 @@ def test_flatten() -> None:
 
 
 def test_provenance_is_git_s_and_dirty_means_the_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DVC_STAGE", "train-gaze@refined-0")
+    monkeypatch.setenv("DVC_STAGE", "train-gaze@refined")
     monkeypatch.delenv("DVC_EXP_NAME", raising=False)
     without_git = tracking.provenance(tmp_path)
     assert "git.commit" not in without_git
-    assert without_git["dvc.stage"] == "train-gaze@refined-0"
+    assert without_git["dvc.stage"] == "train-gaze@refined"
     assert "dvc.experiment" not in without_git
 
     def git(*arguments: str) -> str:

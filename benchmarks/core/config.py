@@ -23,6 +23,8 @@ VARIANTS: dict[str, dict[str, Any]] = {  # section 3.3: what each takes from sim
     "neither": {"history": 0, "discriminator": "global"},
 }
 
+FIGURE6 = {"seeds": True, "compute": True, "simgan": {"gaze"}, "data": {"gaze"}}  # what decides that experiment
+
 
 class Section(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)

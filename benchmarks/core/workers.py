@@ -35,6 +35,7 @@ def workers(count: int | None = None) -> Iterator[ProcessPoolExecutor]:
 
     An error ends them in the midst of their work.
     """
+    count = count or cores()
     context = get_context("spawn")  # a fork would copy the threads' locks of the libraries in use
     terminal = context.RLock(), context.Value("i", 0)
     with ProcessPoolExecutor(count, context, _start, terminal) as pool:
@@ -44,6 +45,11 @@ def workers(count: int | None = None) -> Iterator[ProcessPoolExecutor]:
             for process in active_children():
                 process.kill()
             raise
+
+
+def cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _start(lock: Any, started: "Synchronized[int]") -> None:

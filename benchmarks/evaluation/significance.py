@@ -43,25 +43,30 @@ def clustered_wilson(
     """
     from scipy.stats import norm, t
 
-    share, count = float(np.mean(hits)), len(hits)
-    parts, found = [], 0  # variance of the share by stratum, with its degrees of freedom
+    z = norm.ppf((1 + level) / 2)
+    count, parts, expected = len(hits), [], 0.0  # variance of the share by stratum, with its degrees of freedom
     for stratum in np.unique(strata):
         inside = strata == stratum
         _, of = np.unique(clusters[inside], return_inverse=True)
         number = int(of.max()) + 1
         if number == 1:
             return 0.0, 1.0
-        sums = np.bincount(of, hits[inside] - np.mean(hits[inside]))
-        parts.append((number / (number - 1) * float(np.sum(sums**2)) / count**2, number - 1))
-        found += number
+        weight, mean = inside.sum() / count, float(np.mean(hits[inside]))
+        if mean in (0, 1):  # alike, clusters tell as much as their number
+            mean = (mean * number + z**2 / 2) / (number + z**2)
+            part = mean * (1 - mean) / number * weight**2
+        else:
+            sums = np.bincount(of, hits[inside] - mean)
+            part = number / (number - 1) * float(np.sum(sums**2)) / count**2
+        parts.append((part, number - 1))
+        expected += weight * mean
     variance = sum(part for part, _ in parts)
-    if variance:
+    trials = count
+    if variance > 0:
         freedom = variance**2 / sum(part**2 / free for part, free in parts)
-        narrowing = norm.ppf((1 + level) / 2) / t.ppf((1 + level) / 2, freedom)
-        trials = min(count, share * (1 - share) / variance * narrowing**2)
-    else:
-        trials = found
-    z = norm.ppf((1 + level) / 2)
+        narrowing = z / t.ppf((1 + level) / 2, freedom)
+        trials = min(count, expected * (1 - expected) / variance * narrowing**2)
+    share = float(np.mean(hits))
     middle = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
     half = z / (1 + z**2 / trials) * (share * (1 - share) / trials + z**2 / (4 * trials**2)) ** 0.5
     return max(0.0, float(middle - half)), min(1.0, float(middle + half))

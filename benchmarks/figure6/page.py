@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.core.config import Camera, Params
+from benchmarks.core.config import FIGURE6, Camera, Params
 from benchmarks.core.files import instance, whole
 from benchmarks.datasets.store import open_store
 from benchmarks.evaluation.significance import student_interval
@@ -41,7 +41,7 @@ def write(params: Params) -> None:
         (beside / "README.md").write_text(text(params.preset, standin, found, f"{difference}: **{verdict}**"))
     palettes = {psi: mean(found, psi, "palette_refined") for psi in LABELS}
     content = {
-        "preset": params.preset,
+        "parameters": params.model_dump(mode="json", include=FIGURE6),
         "verdict": verdict,
         "difference": difference,
         "palette": palettes | {"synthetic": mean(found, "identity", "palette_synthetic")},

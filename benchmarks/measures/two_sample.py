@@ -71,7 +71,8 @@ def two_sample(
     hits, trials = int(correct.sum()), len(correct)
     low, high = wilson(hits, trials)
     groups = np.concatenate((names_a[test_a], names_b[test_b]))
-    clustered_low, clustered_high = clustered_wilson(correct, of_b, groups)
+    shared = bool(set(names_a[test_a]) & set(names_b[test_b]))  # a group's errors in a and in b then go together
+    clustered_low, clustered_high = clustered_wilson(correct, of_b & (not shared), groups)
     confusion = np.array([[int((judged[of_b == row] == column).sum()) for column in (0, 1)] for row in (0, 1)])
     return TwoSample(
         accuracy=hits / trials,

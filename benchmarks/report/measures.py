@@ -105,7 +105,7 @@ def classifier(view: View, seeds: Sequence[Measures]) -> Section:
                 Column("Seed", lambda r: str(r["seed"])),
                 *map(column, told["refined", 0]),
                 Column(
-                    "Accuracy, persons as the sample",
+                    f"Accuracy, {view.resampled} as the sample",
                     lambda r: f"{100 * r['accuracy']:.1f} %",
                     lambda r: f"[{100 * r['clustered_low']:.1f}, {100 * r['clustered_high']:.1f}]",
                 ),
@@ -113,7 +113,8 @@ def classifier(view: View, seeds: Sequence[Measures]) -> Section:
         ),
         note="Images count as independent, as answers do in the paper; those of one person (of hands: a run of "
         "frames) are not, so that the intervals are too narrow and p too small. The last column's interval takes "
-        "persons as the sample: few of them leave it wide. No person, hand or run of frames is in both halves.",
+        f"{view.resampled} as the sample: few of them leave it wide. No person, hand or run of "
+        "frames is in both halves.",
     )
 
 

@@ -37,9 +37,9 @@ def run(params: Params) -> None:
     learn = partial(errors_of, settings=params.estimators.baselines)
     with workers() as pool, whole(runs) as beside:
         beside.mkdir()
-        learnt = pool.map(learn, *zip(*cells, strict=True))
-        for done, ((name, domain, seed), errors) in enumerate(zip(cells, learnt, strict=True), start=1):
-            condition = f"{name}_{domain}"
+        learnt = [pool.submit(learn, *cell) for cell in cells]
+        for done, ((name, domain, seed), found) in enumerate(zip(cells, learnt, strict=True), start=1):
+            condition, errors = f"{name}_{domain}", found.result()
             tables.append(TABLE3.rows(test.labels, condition, seed, errors))
             _record(beside / f"{condition}-{seed}", condition, seed, stores[domain], test, errors)
             progress(done)

@@ -4,7 +4,7 @@ Of the real domain's persons it reads the names, to tell how much real persons d
 """
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +107,8 @@ def judged(
         truth: {f"selected_{label}": int(found.confusion[row, column]) for label, column in CLASSES.items()}
         for truth, row in CLASSES.items()
     }
+    if groups_b is None:  # of one real person nothing can be told about others
+        found = replace(found, clustered_low=0.0, clustered_high=1.0)
     told = "accuracy", "low", "high", "clustered_low", "clustered_high", "p", "hits", "trials"
     return {key: getattr(found, key) for key in told} | {"confusion": answers}
 

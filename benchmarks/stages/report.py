@@ -11,6 +11,7 @@ from PIL import Image
 
 from benchmarks import verdicts
 from benchmarks.core.config import (
+    FIGURE6,
     Camera,
     EyeSource,
     GazeData,
@@ -79,7 +80,7 @@ def run(params: Params, tasks: Sequence[str] = tuple(TASKS), out: Path = REPORTS
                 rows[name] = chosen
     metrics = summary.merge(*summaries)
     ablated = _ablated(params, pictures) if "gaze" in tasks and params.ablations else ({}, {})
-    claims, findings = verdicts.claims(metrics, measured | ablated[1]), verdicts.contradictions()
+    claims, findings = verdicts.claims(metrics, measured | ablated[1], _colour(params)), verdicts.contradictions()
     with whole(out / ".building") as beside:
         beside.mkdir()
         build(
@@ -135,6 +136,13 @@ def _ablated(params: Params, pictures: bool) -> tuple[dict[str, np.ndarray], dic
         for variant in params.ablations
     }
     return {condition: store.images[shown] for condition, store in sample.items()} if pictures else {}, measured
+
+
+def _colour(params: Params) -> dict[str, Any]:
+    """What benchmarks/figure6 found, where it was run with these parameters."""
+    file = Path("results/figure6.json")
+    found = json.loads(file.read_text()) if file.exists() else {}
+    return found if found.get("parameters") == params.model_dump(mode="json", include=FIGURE6) else {}
 
 
 def _grids(name: str) -> dict[int, np.ndarray]:

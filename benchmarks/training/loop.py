@@ -13,11 +13,12 @@ import torch
 
 from benchmarks import tracking
 from benchmarks.core.errors import UserError
-from benchmarks.core.files import instance, remove, whole
+from benchmarks.core.files import digest, instance, remove, whole
 from benchmarks.core.progress import Progress
 from benchmarks.datasets.store import Store
 
 CHECKPOINTS = Path(".checkpoints")
+ROOT = Path(__file__).parents[2]
 
 
 class Trainer(Protocol):
@@ -56,8 +57,8 @@ def train(
     Gives its checkpoint folder, for the caller to remove once no output can be lost any more.
 
     `sample` gives an image and `criteria` give metrics at the start, every `sample_every` steps and at the end.
-    The checkpoint folder is keyed by a digest of everything that decides the result, so that a changed parameter or
-    input never resumes an old state. Raises UserError when the training diverges.
+    The checkpoint folder is keyed by a digest of everything that decides the result, so that a changed parameter,
+    input or code never resumes an old state. Raises UserError when the training diverges.
     """
     name = instance(task, seed, condition)
     identity = {
@@ -67,6 +68,7 @@ def train(
         "inputs": {key: store.digest for key, store in inputs.items()},
         "device": str(device),
         "threads": torch.get_num_threads(),
+        "code": digest(*_deciding(stage)),
     }
     key = hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=8).hexdigest()
     folder = CHECKPOINTS / stage / f"{name.replace('/', '-')}-{key}"
@@ -140,3 +142,14 @@ def train(
     with whole(Path("runs") / stage / name) as events:
         shutil.copytree(folder / "events", events)
     return folder
+
+
+def _deciding(stage: str) -> list[Path]:
+    """The files whose code decides what is learned."""
+    stages, packages = ROOT / "benchmarks/stages", ("simgan", "estimators", "benchmarks/training")
+    return sorted(
+        [
+            *stages.glob(f"{stage.replace('-', '_')}.py"),
+            *(file for package in packages for file in (ROOT / package).rglob("*.py")),
+        ]
+    )

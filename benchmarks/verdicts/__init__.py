@@ -14,12 +14,18 @@ from benchmarks.verdicts.rows import NOT_RUN, Row
 __all__ = ["NOT_RUN", "Row", "claims", "contradictions"]
 
 
-def claims(metrics: dict[str, Any], measured: Mapping[str, Sequence[Any]] | None = None) -> list[Row]:
+def claims(
+    metrics: dict[str, Any],
+    measured: Mapping[str, Sequence[Any]] | None = None,
+    colour: Mapping[str, Any] | None = None,
+) -> list[Row]:
     """The claims of the tasks in metrics.json's dict, each task's declared comparisons first.
 
     `measured`: by task what stage measure found, one a seed; and by condition that of section 3.3's variants.
+    `colour`: what benchmarks/figure6 found.
 
     Every row has the keys task, id, place, quote, says, published, ours, test and verdict: reproduced,
     contradicted, inconclusive, or "not run on this data" with the reason in `test`.
     """
-    return [row for task in (gaze, hand) if task.TASK.name in metrics for row in task.claims(metrics, measured or {})]
+    rows = gaze.claims(metrics, measured or {}, colour or {}) if gaze.TASK.name in metrics else []
+    return rows + (hand.claims(metrics, measured or {}) if hand.TASK.name in metrics else [])

@@ -1,10 +1,10 @@
 """Section 3.1's claims about gaze."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Literal
 
 import numpy as np
 
@@ -25,15 +25,14 @@ TELLER = Teller(
 
 
 SESSIONS = Path("results/turing")  # what `python -m benchmarks turing` keeps of people's answers
-COLOUR = Path("results/figure6.json")  # what benchmarks/figure6 found
 LOST_PX = 4.0  # the shift that a failed fit counts as: twice the 2 px that measures/preservation searches
 
 
 def claims(
     metrics: dict[str, Any],
     measured: Mapping[str, Sequence[Any]],
+    colour: Mapping[str, Any] = MappingProxyType({}),
     sessions: Path = SESSIONS,
-    colour: Path = COLOUR,
 ) -> list[Row]:
     refined = measured.get(GAZE.name, ())
     return [
@@ -43,7 +42,7 @@ def claims(
         _state_of_the_art(metrics),
         _pupil(refined),
         *_turing(refined, sessions),
-        _colour(metrics, colour),
+        _colour(colour),
         *_magnitudes(metrics),
     ]
 
@@ -214,7 +213,7 @@ def _turing(measured: Sequence[Any], sessions: Path) -> list[Row]:
     control = known["original_synthetic_vs_real"]
     asked = scores.summarise(sessions.glob("*.jsonl"))
     refined = _asked(
-        "as good as guessing",
+        "alike",
         asked.get("refined", {}),
         _classified(measured, "refined"),
         "visual_turing_test",
@@ -222,6 +221,7 @@ def _turing(measured: Sequence[Any], sessions: Path) -> list[Row]:
         "10 subjects chose the correct label 517 times out of 1000 trials (p = 0.148)",
         "People cannot tell refined from real",
         known,
+        "python -m benchmarks turing",
     )
     synthetic = _asked(
         "better",
@@ -233,6 +233,7 @@ def _turing(measured: Sequence[Any], sessions: Path) -> list[Row]:
         "chance",
         "People can tell the original synthetic images from real",
         control,
+        "python -m benchmarks turing --synthetic-control",
     )
     return [refined, synthetic]
 
@@ -243,7 +244,7 @@ def _classified(measured: Sequence[Any], side: str) -> str:
 
 
 def _asked(
-    claimed: str,
+    claimed: Literal["alike", "better"],
     found: Mapping[str, Any],
     machine: str,
     name: str,
@@ -251,33 +252,32 @@ def _asked(
     quote: str,
     says: str,
     known: Mapping[str, Any],
+    command: str,
 ) -> Row:
-    """`claimed` is what the paper says of people's answers; `published` has the exact p of its counts."""
+    """`claimed` of people's answers: as good as guesses, or better; `published` has the exact p of the counts."""
     p = scores.against_chance(known["correct"], known["trials"])["p_one_sided"]
-    option = " --synthetic-control" if name == "visual_turing_control" else ""
     row = TELLER.outside(
         name,
         place,
         quote,
         says,
         f"{known['correct']} of {known['trials']}: exact one-sided p = {p:.2g}",
-        f"needs people: `python -m benchmarks turing{option}` asks them{machine}",
+        f"needs people: `{command}` asks them{machine}",
     )
     if "correct" not in found:
         return row
-    shown = "as good as guessing" if found["tost_p"] < ALPHA else "better" if found["p_one_sided"] < ALPHA else ""
+    shown = {"alike": found["tost_p"] < ALPHA, "better": found["p_one_sided"] < ALPHA}
     several = f" over {found['image_sets']} sets of images" if found["image_sets"] > 1 else ""
     return row | {
         "ours": f"{found['correct']} of {found['trials']}: {found['accuracy']:.1%} [{found['low']:.1%}, "
         f"{found['high']:.1%}] by {len(found['raters'])} raters{several}",
         "test": f"TOST within {100 * found['margin']:g} points of chance: p = {found['tost_p']:.2g}; exact p of more "
         f"than chance, one-sided: {found['p_one_sided']:.2g}; answers count as independent{machine}",
-        "verdict": "inconclusive" if not shown else "reproduced" if shown == claimed else "contradicted",
+        "verdict": "reproduced" if shown[claimed] else "contradicted" if any(shown.values()) else "inconclusive",
     }
 
 
-def _colour(metrics: Mapping[str, Any], found: Path) -> Row:
-    """Figure 6's experiment, where it was run at this run's preset."""
+def _colour(found: Mapping[str, Any]) -> Row:
     row = TELLER.outside(
         "colour",
         "Section 3.1, Figure 6",
@@ -287,13 +287,13 @@ def _colour(metrics: Mapping[str, Any], found: Path) -> Row:
         "pictures",
         "an experiment of its own: `dvc repro benchmarks/figure6/dvc.yaml`, then `dvc repro`",
     )
-    told = json.loads(found.read_text()) if found.exists() else {}
-    if not told or told["preset"] != metrics["data"][GAZE.name].get("preset"):
+    if not found:
         return row
+    palette = found["palette"]
     return row | {
-        "ours": f"{told['palette']['channel_mean']:.1f} against {told['palette']['identity']:.1f}: {told['difference']}"
-        f"; before refining {told['palette']['synthetic']:.1f}",
+        "ours": f"{palette['channel_mean']:.1f} against {palette['identity']:.1f}: {found['difference']}; before "
+        f"refining {palette['synthetic']:.1f}",
         "test": "distance of the palettes from the real one (sliced Wasserstein in RGB, grey levels); Student's "
         "interval over seeds",
-        "verdict": told["verdict"],
+        "verdict": found["verdict"],
     }

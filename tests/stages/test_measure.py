@@ -63,6 +63,15 @@ def test_images_that_are_real_measure_as_real(stores: Path, tiny: Tiny):
     assert found["artefacts"]["refined"]["speckle"] == pytest.approx(1)
 
 
+def test_the_classifiers_interval_has_persons_as_the_sample(stores: Path, tiny: Tiny):
+    found = measured(tiny())["two_sample"]["refined"]
+    assert found["clustered_high"] - found["clustered_low"] > found["high"] - found["low"]
+    labelled = open_store(stores / "real_labelled", "gaze")
+    store(stores / "real_labelled", np.array(labelled.images), labelled.labels.assign(person="p00"))
+    alone = measured(tiny())["two_sample"]["refined"]
+    assert (alone["clustered_low"], alone["clustered_high"]) == (0, 1)
+
+
 def test_gaze_labels_of_the_real_domain_change_nothing(stores: Path, tiny: Tiny):
     before = measured(tiny())
     labelled = open_store(stores / "real_labelled", "gaze")
