@@ -52,19 +52,18 @@ def clustered_wilson(
         if number == 1:
             return 0.0, 1.0
         weight, mean = inside.sum() / count, float(np.mean(hits[inside]))
-        if mean in (0, 1):  # alike, clusters tell as much as their number
+        if mean in (0, 1):  # alike, clusters tell as much as their number; of a variance so assumed, no t
             mean = (mean * number + z**2 / 2) / (number + z**2)
-            part = mean * (1 - mean) / number * weight**2
+            parts.append((mean * (1 - mean) / number * weight**2, np.inf))
         else:
             sums = np.bincount(of, hits[inside] - mean)
-            part = number / (number - 1) * float(np.sum(sums**2)) / count**2
-        parts.append((part, number - 1))
+            parts.append((number / (number - 1) * float(np.sum(sums**2)) / count**2, number - 1))
         expected += weight * mean
     variance = sum(part for part, _ in parts)
     trials = count
     if variance > 0:
-        freedom = variance**2 / sum(part**2 / free for part, free in parts)
-        narrowing = z / t.ppf((1 + level) / 2, freedom)
+        estimated = sum(part**2 / free for part, free in parts)
+        narrowing = z / t.ppf((1 + level) / 2, variance**2 / estimated) if estimated else 1.0
         trials = min(count, expected * (1 - expected) / variance * narrowing**2)
     share = float(np.mean(hits))
     middle = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
