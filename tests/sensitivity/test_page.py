@@ -40,7 +40,16 @@ def cells(name: str) -> list[str]:
 
 
 def test_every_outcome_is_told_with_its_row_and_limits():
-    assert cells("identity") == "caught;refine@gaze;realism/refined/edges;0.6;1;0.5123 to 0.7;2;61".split(";")
+    assert cells("identity") == [
+        "caught",
+        "refine@gaze",
+        "realism/refined/edges",
+        "0.6",
+        "1",
+        "0.5123 to 0.7",
+        "2",
+        "61",
+    ]
     assert cells("diverges")[:3] == ["caught", "refine@gaze", "error: train-simgan gaze/0: diverged"]
     assert cells("hidden") == ["**missed**", "-", "-", "-", "-", "-", "0", "61"]
     assert cells("baseline")[0] == "passed"
