@@ -21,30 +21,31 @@ def found(rows: pd.DataFrame, guard: str) -> dict[str, Any]:
 
 
 def test_limits_by_hand():
-    """Prior of 4 degrees of freedom and two of the seeds' own: Student's quantile at 6, two-sided, 1 % over 3 rows.
+    """Prior of 6 degrees of freedom and two of the seeds' own: Student's quantile at 8, two-sided, 1 % over 3 rows.
 
-    t(6; 1 - 0.01/6) = 4.697922 from the closed form at 6 degrees of freedom.
+    t(8; 1 - 0.01/6) = 4.122364 from the closed form at 8 degrees of freedom.
     """
     rows = guards.compare(ACCEPTED, ACCEPTED)
-    assert _t6_tail(4.697922) == pytest.approx(0.01 / 6, rel=1e-4)
+    assert _t8_tail(4.122364) == pytest.approx(0.01 / 6, rel=1e-4)
     edges = found(rows, EDGES)
-    spread = math.sqrt((4 * guards.SHARE.prior**2 + 0.01**2 + 0 + 0.01**2) / 6)
-    tolerance = 4.697922 * spread * math.sqrt(2 / 3) + 0.001 * 0.61
+    spread = math.sqrt((6 * guards.scale_of(EDGES).prior ** 2 + 0.01**2 + 0 + 0.01**2) / 8)
+    tolerance = 4.122364 * spread * math.sqrt(2 / 3) + 0.001 * 0.61
     assert (edges["low"], edges["high"]) == pytest.approx((0.61 - tolerance, 0.61 + tolerance), rel=1e-5)
     patches = found(rows, PATCHES)
     middle = (8 * 10 * 12) ** (1 / 3)
     squares = sum(math.log(x / middle) ** 2 for x in (8, 10, 12))
-    spread = math.sqrt((4 * guards.LOG.prior**2 + squares) / 6)
-    factor = math.exp(4.697922 * spread * math.sqrt(2 / 3))
+    spread = math.sqrt((6 * guards.scale_of(PATCHES).prior ** 2 + squares) / 8)
+    factor = math.exp(4.122364 * spread * math.sqrt(2 / 3))
     assert patches["accepted"] == pytest.approx(middle)
     assert patches["low"] == pytest.approx(middle / factor - 0.001 * middle, rel=1e-5)
     assert patches["high"] == pytest.approx(middle * factor + 0.001 * middle, rel=1e-5)
 
 
-def _t6_tail(t: float) -> float:
-    """P(T > t) at 6 degrees of freedom: with s = t / sqrt(6 + t^2), 1/2 - s (15 - 10 s^2 + 3 s^4) / 16."""
-    s = t / math.sqrt(6 + t * t)
-    return 0.5 - s * (15 - 10 * s**2 + 3 * s**4) / 16
+def _t8_tail(t: float) -> float:
+    """P(T > t) at 8 degrees of freedom: with s = t / sqrt(8 + t^2) and c = 1 - s^2, a series of four terms."""
+    s = t / math.sqrt(8 + t * t)
+    c = 1 - s * s
+    return 0.5 - s / 2 * (1 + c / 2 + 3 * c**2 / 8 + 5 * c**3 / 16)
 
 
 def test_what_no_seed_moves_has_a_numerical_tolerance_only():
@@ -69,7 +70,7 @@ def test_a_distance_of_nothing_at_all_is_a_change():
 
 
 def test_the_present_spread_widens_nothing():
-    erratic = {"gaze": ACCEPTED["gaze"] | {PATCHES: [1.0, 10.0, 1000.0]}}
+    erratic = {"gaze": ACCEPTED["gaze"] | {PATCHES: [1.0, 1000.0, 1000.0]}}
     assert found(guards.compare(erratic, ACCEPTED), PATCHES)["status"] == "changed"
 
 
@@ -95,7 +96,7 @@ def test_a_hundred_healthy_reruns_trip_about_once():
     alarms = 0
     for _ in range(400):
         freedom = guards.PRIOR_FREEDOM
-        spread = guards.LOG.prior * np.sqrt(freedom / rng.chisquare(freedom, (30, 1)))
+        spread = guards.FIT.prior * np.sqrt(freedom / rng.chisquare(freedom, (30, 1)))
         was, now = np.exp(rng.normal(0, spread, (2, 30, 4)))
         accepted, rerun = ({"gaze": dict(zip(names, values.tolist(), strict=True))} for values in (was, now))
         alarms += bool((guards.compare(rerun, accepted)["status"] != "ok").any())

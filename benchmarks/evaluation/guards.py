@@ -5,7 +5,7 @@ itself, so a planted fault shows in them at once (reports/sensitivity). A change
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from benchmarks.core.files import instance
 Guards = dict[str, dict[str, list[float]]]  # task -> guard -> one value a seed
 
 FAMILY = 0.01  # chance that a healthy rerun with other seeds trips any guard at all, over all accepted ones
-PRIOR_FREEDOM = 4  # degrees of freedom that a scale's prior spread is worth: a little more than three or four seeds
+PRIOR_FREEDOM = 6  # degrees of freedom of the prior spreads, which seven seeds showed
 NUMERICAL = 1e-3  # of the value: the last bits of sums, on another machine
 COLUMNS = ("task", "guard", "accepted", "value", "low", "high", "status")
 FAILED = ("changed", "missing")
@@ -28,49 +28,45 @@ FAILED = ("changed", "missing")
 
 @dataclass(frozen=True)
 class Scale:
-    """How a guard is compared: the axis on which its seeds scatter evenly, and the spread expected there.
+    """How a guard is compared: on a logarithmic axis or its own, and the spread between seeds expected there.
 
-    `prior` is the standard deviation between seeds on that axis, 0 for what no seed moves.
+    `prior` is a standard deviation, in natural logarithms where `log`; 0 for what no seed moves.
     """
 
-    onto: Callable[[np.ndarray], np.ndarray]
-    back: Callable[[float], float]
+    log: bool
     prior: float
 
+    def onto(self, values: Sequence[float]) -> np.ndarray:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.log(values) if self.log else np.array(values)
 
-def _log(values: np.ndarray) -> np.ndarray:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.log(values)
-
-
-def _as_is(values: Any) -> Any:
-    return values
+    def back(self, x: float) -> float:
+        return float(np.exp(x)) if self.log else x
 
 
-# Priors: what eight seeds of the ci preset showed, rounded up.
-LOG = Scale(_log, lambda x: float(np.exp(x)), 0.10)  # relative: distances, losses
-SHARE = Scale(_as_is, _as_is, 0.02)  # of images or answers, and correlations
-EXACT = Scale(_as_is, _as_is, 0.0)
-
+# Priors: what seven seeds of gaze showed at preset ci, rounded up.
 MEASURES = {  # results/measures: refined images of a seed
-    "realism/refined/patches": LOG,
-    "realism/refined/spectrum": LOG,
-    "realism/refined/grey_levels": LOG,
-    "realism/refined/mean_image": LOG,
-    "realism/refined/edges": SHARE,
-    "artefacts/refined/speckle": LOG,
-    "two_sample/refined/accuracy": SHARE,
-    "preservation/shift_mean": LOG,
+    "realism/refined/patches": Scale(log=True, prior=0.30),
+    "realism/refined/spectrum": Scale(log=True, prior=0.25),
+    "realism/refined/grey_levels": Scale(log=True, prior=0.25),
+    "realism/refined/mean_image": Scale(log=True, prior=0.05),
+    "realism/refined/edges": Scale(log=False, prior=0.05),  # a correlation
+    "artefacts/refined/grid_4": Scale(log=False, prior=0.10),  # dB
+    "artefacts/refined/rim": Scale(log=False, prior=0.05),
+    "two_sample/refined/accuracy": Scale(log=False, prior=0.01),
+    "preservation/shift_mean": Scale(log=True, prior=0.20),
 }
-LOSSES = {  # runs/train-simgan: Algorithm 1's last quarter
-    "self_regularization": LOG,
-    "realism": LOG,
-    "discriminator": LOG,
-    "discriminator_accuracy": SHARE,
+EXACT = Scale(log=False, prior=0.0)
+LOSSES = {  # runs/train-simgan: the last quarter of Algorithm 1
+    "self_regularization": Scale(log=True, prior=0.10),
+    "realism": Scale(log=True, prior=0.05),
+    "discriminator": Scale(log=True, prior=0.05),
+    "discriminator_accuracy": Scale(log=False, prior=0.02),
     "history": EXACT,
     "history_share": EXACT,
 }
-VALIDATION = "val_loss"  # of an estimator, in natural logarithms
+FIT = Scale(log=True, prior=0.10)
+VALIDATION = "val_loss"  # of an estimator: the least
 
 
 def collect(root: Path, tasks: Sequence[str], seeds: Sequence[int]) -> Guards:
@@ -90,7 +86,7 @@ def accept(guards: Guards, where: str) -> Guards:
         for guard, values in found.items():
             if len(values) < 2:
                 raise UserError(f"{where}: {task} {guard} has fewer than 2 seeds; a tolerance needs their spread")
-            if not np.isfinite(scale_of(guard).onto(np.array(values))).all():
+            if not np.isfinite(scale_of(guard).onto(values)).all():
                 raise UserError(f"{where}: {task} {guard} has {min(values):g}; no tolerance is relative to that")
     return guards
 
@@ -128,7 +124,7 @@ def compare(guards: Guards, accepted: Guards, tasks: Sequence[str] = (), *, pres
             if present and now is None:
                 continue
             scale = scale_of(guard)
-            x = scale.onto(np.array(seeds))
+            x = scale.onto(seeds)
             mean = float(x.mean())
             tolerance = 0.0
             if scale.prior:
@@ -139,7 +135,7 @@ def compare(guards: Guards, accepted: Guards, tasks: Sequence[str] = (), *, pres
             was = scale.back(mean)
             slack = NUMERICAL * abs(was)
             low, high = scale.back(mean - tolerance) - slack, scale.back(mean + tolerance) + slack
-            value = None if now is None else scale.back(float(scale.onto(np.array(now)).mean()))
+            value = None if now is None else scale.back(float(scale.onto(now).mean()))
             status = "missing" if value is None else "ok" if low <= value <= high else "changed"
             rows.append((task, guard, was, value, low, high, status))
     return pd.DataFrame(rows, columns=list(COLUMNS))
@@ -148,7 +144,9 @@ def compare(guards: Guards, accepted: Guards, tasks: Sequence[str] = (), *, pres
 def scale_of(guard: str) -> Scale:
     """UserError for a guard that this code does not know."""
     stage, _, name = guard.partition("/")
-    scale = LOSSES.get(name) if stage == "train-simgan" else LOG if name.endswith(VALIDATION) else MEASURES.get(guard)
+    scale = (
+        LOSSES.get(name) if stage == "train-simgan" else FIT if name.endswith(f"/{VALIDATION}") else MEASURES.get(guard)
+    )
     if scale is None:
         raise UserError(f"accepted guard {guard}: unknown; accept anew")
     return scale
