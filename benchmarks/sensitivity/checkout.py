@@ -59,7 +59,7 @@ class Checkout:
         (self.folder / "params.yaml").write_text(params)
         self.seeds = presets.parse(params)["seeds"]
         dot = _told([sys.executable, "-m", "dvc", "dag", "--dot"], self.folder)
-        return chain(dot, [f"measure@{self.task}", f"evaluate@{self.task}"])
+        return chain(dot, [f"measure@{self.task}", f"evaluate@{self.task}"])  # cheap guards first
 
     def step(self, stage: str) -> str:
         return self._logged([sys.executable, "-m", "dvc", "repro", "--single-item", stage])
@@ -113,21 +113,25 @@ def changed(params: str, experiment: Experiment) -> str:
 
 
 def chain(dot: str, targets: Sequence[str]) -> list[str]:
-    """The targets and all that they need, from `dvc dag --dot`: as dvc.yaml has them, none before what it needs."""
+    """Each target after all that it needs, from `dvc dag --dot`; one target after the other, else as dvc.yaml has them.
+
+    UserError for a target that there is not.
+    """
     declared = re.findall(r'^"([^"]+)";?$', dot, re.MULTILINE)
     needs: dict[str, set[str]] = {stage: set() for stage in declared}
     for before, after in re.findall(r'^"([^"]+)" -> "([^"]+)";?$', dot, re.MULTILINE):
         needs[after].add(before)
-    if absent := [target for target in targets if target not in needs]:
-        raise UserError(f"dvc.yaml: no stage {absent[0]}")
-    wanted, waiting = set(), list(targets)
-    while waiting:
-        stage = waiting.pop()
-        wanted.add(stage)
-        waiting.extend(needs[stage] - wanted)
     order: list[str] = []
-    while len(order) < len(wanted):
-        order.append(next(s for s in declared if s in wanted and s not in order and needs[s] <= set(order)))
+    for target in targets:
+        if target not in needs:
+            raise UserError(f"dvc.yaml: no stage {target}")
+        wanted, waiting = set(), [target]
+        while waiting:
+            stage = waiting.pop()
+            wanted.add(stage)
+            waiting.extend(needs[stage] - wanted)
+        while left := [stage for stage in declared if stage in wanted and stage not in order]:
+            order.append(next(stage for stage in left if needs[stage] <= set(order)))
     return order
 
 

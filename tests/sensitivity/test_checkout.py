@@ -12,12 +12,14 @@ from benchmarks.sensitivity.experiments import BASELINE, Experiment, faults
 
 DOT = """strict digraph {
 "evaluate";
+"load_test";
 "load";
 "report";
 "refine";
 "train";
 "measure";
 "load" -> "train";
+"load_test" -> "evaluate";
 "load" -> "refine";
 "train" -> "refine";
 "refine" -> "measure";
@@ -28,8 +30,16 @@ DOT = """strict digraph {
 
 
 def test_stages_come_as_declared_but_none_before_what_it_needs():
-    assert checkout.chain(DOT, ["measure", "evaluate"]) == ["load", "train", "refine", "evaluate", "measure"]
     assert checkout.chain(DOT, ["refine"]) == ["load", "train", "refine"]
+    assert checkout.chain(DOT, ["measure", "evaluate"]) == [
+        "load",
+        "train",
+        "refine",
+        "measure",
+        "load_test",
+        "evaluate",
+    ]
+    assert checkout.chain(DOT, ["evaluate"]) == ["load_test", "load", "train", "refine", "evaluate"]
     with pytest.raises(UserError, match="no stage refined"):
         checkout.chain(DOT, ["refined"])
 
