@@ -46,12 +46,11 @@ class Scale:
 
 # Priors: what seven seeds of gaze showed at preset ci, rounded up.
 MEASURES = {  # results/measures: refined images of a seed
-    "realism/refined/patches": Scale(log=True, prior=0.30),
-    "realism/refined/spectrum": Scale(log=True, prior=0.25),
-    "realism/refined/grey_levels": Scale(log=True, prior=0.25),
-    "realism/refined/mean_image": Scale(log=True, prior=0.05),
-    "realism/refined/edges": Scale(log=False, prior=0.05),  # a correlation
-    "artefacts/refined/grid_4": Scale(log=False, prior=0.10),  # dB
+    "realism/refined/patches": Scale(log=True, prior=0.15),
+    "realism/refined/spectrum": Scale(log=True, prior=0.30),
+    "realism/refined/grey_levels": Scale(log=True, prior=0.15),
+    "realism/refined/mean_image": Scale(log=True, prior=0.04),
+    "realism/refined/edges": Scale(log=False, prior=0.04),  # a correlation
     "artefacts/refined/rim": Scale(log=False, prior=0.05),
     "two_sample/refined/accuracy": Scale(log=False, prior=0.01),
     "preservation/shift_mean": Scale(log=True, prior=0.20),
@@ -60,8 +59,8 @@ EXACT = Scale(log=False, prior=0.0)
 LOSSES = {  # runs/train-simgan: the last quarter of Algorithm 1
     "self_regularization": Scale(log=True, prior=0.10),
     "realism": Scale(log=True, prior=0.05),
-    "discriminator": Scale(log=True, prior=0.05),
-    "discriminator_accuracy": Scale(log=False, prior=0.02),
+    "discriminator": Scale(log=True, prior=0.03),
+    "discriminator_accuracy": Scale(log=False, prior=0.01),
     "history": EXACT,
     "history_share": EXACT,
 }
