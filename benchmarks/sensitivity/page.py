@@ -16,7 +16,9 @@ limits there is a false alarm.
 
     {command}
 
-**{headline}.** Limits: `benchmarks/evaluation/guards.py` and `regression.py`. All rows that tripped: `results.json`.
+**{headline}.**
+
+How the limits are made: `benchmarks/evaluation/guards.py` and `regression.py`. All rows that tripped: `results.json`.
 """
 
 
