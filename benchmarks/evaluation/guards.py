@@ -64,7 +64,7 @@ LOSSES = {  # runs/train-simgan: the last quarter of Algorithm 1
     "history": EXACT,
     "history_share": EXACT,
 }
-FIT = Scale(log=True, prior=0.10)
+FIT = Scale(log=True, prior=0.12)
 VALIDATION = "val_loss"  # of an estimator: the least
 
 
