@@ -44,7 +44,7 @@ class Scale:
         return float(np.exp(x)) if self.log else x
 
 
-# Priors: what seven seeds of gaze showed at preset ci, rounded up.
+# Priors: what seven seeds of gaze showed at preset ci, rounded up; of FIT, four seeds of two conditions.
 MEASURES = {  # results/measures: refined images of a seed
     "realism/refined/patches": Scale(log=True, prior=0.15),
     "realism/refined/spectrum": Scale(log=True, prior=0.30),
