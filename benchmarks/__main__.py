@@ -188,6 +188,18 @@ def regress(
 
 
 @app.command()
+def sensitivity(
+    only: Annotated[list[str] | None, typer.Option(help="Only this experiment; may be given again.")] = None,
+    name: Annotated[str, typer.Option("--preset", help="Whose sizes and accepted values.")] = "ci",
+    out: Annotated[Path, typer.Option(help="Where the report goes.")] = Path("reports/sensitivity"),
+) -> None:
+    """Plant faults in a copy of the last commit, one at a time, and see whether the gate closes; goes on if stopped."""
+    from benchmarks import sensitivity
+
+    sensitivity.run(name, only or [], out)
+
+
+@app.command()
 def preset(name: Annotated[str, typer.Argument(help="embedded, ci, real-eyes or paper.")] = "") -> None:
     """Make a preset the active params.yaml and show what changes; without a name, list the presets."""
     from benchmarks import presets

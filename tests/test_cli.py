@@ -98,7 +98,8 @@ def test_an_unwritable_reports_folder(workspace: Path, command: Command, monkeyp
     monkeypatch.setattr(regress, "METRICS", Path("elsewhere"))
     monkeypatch.setattr(regress, "ACCEPTED", Path())
     Path("embedded.json").write_text("{}")
-    monkeypatch.setattr(regress.regression, "compare", lambda *_: pd.DataFrame(columns=list(regression.COLUMNS)))
+    for module in (regress.regression, regress.guards):
+        monkeypatch.setattr(module, "compare", lambda *_: pd.DataFrame(columns=list(regression.COLUMNS)))
     message = one_line(*command("regress"))
     assert "reports: File exists; make it writable" in message or "reports: Not a directory" in message
 

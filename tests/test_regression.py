@@ -8,6 +8,7 @@ import pytest
 from benchmarks.core.errors import UserError
 from benchmarks.evaluation import regression, summary
 from benchmarks.evaluation.tasks import GAZE
+from benchmarks.stages import regress
 from tests.gaze_results import DATA, LEVELS, gaze_results
 
 
@@ -136,3 +137,30 @@ def test_tables_are_aligned_and_show_failures_first(metrics, accepted):
     markdown = regression.to_markdown(rows).rstrip("\n").split("\n")
     assert len(markdown) == 22
     assert {line.count("|") for line in markdown} == {9}
+
+
+GUARDS = {"gaze": {"realism/refined/edges": [0.6, 0.61, 0.62]}}
+
+
+def test_the_gate_closes_on_a_guard_alone(metrics, tmp_path, monkeypatch, capsys, tiny):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(regress, "ACCEPTED", tmp_path)
+    regress.METRICS.parent.mkdir()
+    summary.write(metrics | {"guards": GUARDS}, regress.METRICS)
+    assert not regress.run(tiny(), "first values", None, check=True)
+    assert summary.read(tmp_path / "embedded.json")["guards"] == GUARDS
+    summary.write(metrics | {"guards": {"gaze": {"realism/refined/edges": [1.0] * 3}}}, regress.METRICS)
+    assert regress.run(tiny(), "", None, check=True)
+    assert "realism/refined/edges" in capsys.readouterr().out
+    assert regress.TABLE.read_text().count("| changed |") == 1
+
+
+def test_accepted_values_without_guards_are_refused(metrics, tmp_path, monkeypatch, tiny):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(regress, "ACCEPTED", tmp_path)
+    regress.METRICS.parent.mkdir()
+    summary.write(metrics, regress.METRICS)
+    with pytest.raises(UserError, match="hold no guards; accept anew"):
+        regress.run(tiny(), "first values", None, check=True)
+    assert not regress.run(tiny(), "", None, check=False)
+    assert "hold no guards" in regress.TABLE.read_text()

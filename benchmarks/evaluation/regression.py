@@ -8,19 +8,21 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.core.errors import UserError
+from benchmarks.evaluation import guards
 from benchmarks.evaluation.tasks import TASKS, Metric
 
 TAIL = 0.995  # one-sided: about one false alarm in 200 rows when a rerun is as unlike as another set of seeds
 NUMERICAL = 1e-3  # of the value: one trained network's evaluation on another machine, before training diverges
 COLUMNS = ("task", "condition", "metric", "accepted", "value", "tolerance", "change", "status")
-FAILED = ("regressed", "missing")
+NUMBERS = ("accepted", "value", "tolerance", "change", "low", "high")  # of these columns and the guards'
+FAILED = ("regressed", *guards.FAILED)
 
 
 def accept(metrics: dict[str, Any], path: Path, note: str) -> None:
     """Write what `compare` needs of metrics.json as the accepted values; `note` says why they are right."""
     if not note.strip():
         raise UserError("a note is needed: say in a line why these values are right")
-    accepted = {"note": note.strip(), "data": {}}
+    accepted = {"note": note.strip(), "data": {}, "guards": guards.accept(metrics.get("guards", {}), str(path))}
     for task in _tasks(metrics):
         accepted[task] = {
             condition: {
@@ -88,16 +90,19 @@ def regressed(rows: pd.DataFrame) -> bool:
 
 
 def render_table(rows: pd.DataFrame) -> str:
-    """Plain, aligned, for a terminal; failures first."""
-    cells = [list(COLUMNS), *_cells(rows)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(COLUMNS))]
-    return "\n".join("  ".join(_align(cell, widths[i], i) for i, cell in enumerate(row)).rstrip() for row in cells)
+    """Rows of this module or of `guards`: plain, aligned, for a terminal; failures first."""
+    cells = [list(rows.columns), *_cells(rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    form = "  ".join(
+        f"{{:{'>' if column in NUMBERS else '<'}{width}}}" for column, width in zip(rows, widths, strict=True)
+    )
+    return "\n".join(form.format(*row).rstrip() for row in cells)
 
 
 def to_markdown(rows: pd.DataFrame) -> str:
     """The same table for a job summary."""
-    rule = ["---:" if _is_number(i) else "---" for i in range(len(COLUMNS))]
-    return "\n".join("| " + " | ".join(row) + " |" for row in [list(COLUMNS), rule, *_cells(rows)]) + "\n"
+    rule = ["---:" if column in NUMBERS else "---" for column in rows.columns]
+    return "\n".join("| " + " | ".join(row) + " |" for row in [list(rows.columns), rule, *_cells(rows)]) + "\n"
 
 
 def _tasks(metrics: dict[str, Any]) -> list[str]:
@@ -129,19 +134,12 @@ def _judge(value: float | None, accepted: float, tolerance: float, metric: Metri
 
 
 def _cells(rows: pd.DataFrame) -> list[list[str]]:
-    cells = []
-    for row in sorted(rows.to_dict("records"), key=lambda row: row["status"] not in FAILED):
-        numbers = [
-            "-" if pd.isna(row[key]) else f"{row[key]:{sign}.4f}"
-            for key, sign in (("accepted", ""), ("value", ""), ("tolerance", ""), ("change", "+"))
-        ]
-        cells.append([row["task"], row["condition"], row["metric"], *numbers, row["status"]])
-    return cells
+    failures_first = sorted(rows.to_dict("records"), key=lambda row: row["status"] not in FAILED)
+    digits = ".4g" if "guard" in rows else ".4f"  # guards are of many units
+    return [[_cell(row[column], column, digits) for column in rows.columns] for row in failures_first]
 
 
-def _is_number(column: int) -> bool:
-    return COLUMNS[column] in ("accepted", "value", "tolerance", "change")
-
-
-def _align(cell: str, width: int, column: int) -> str:
-    return cell.rjust(width) if _is_number(column) else cell.ljust(width)
+def _cell(value: Any, column: str, digits: str) -> str:
+    if column not in NUMBERS:
+        return value
+    return "-" if pd.isna(value) else f"{value:{'+' if column == 'change' else ''}{digits}}"

@@ -1,11 +1,11 @@
-"""Stage regress: reports/metrics.json against the accepted values of the active preset (Tables 2 and 4)."""
+"""Stage regress: reports/metrics.json against the accepted values of the active preset: Tables 2 and 4, and guards."""
 
 from pathlib import Path
 
 from benchmarks.core.config import Params
 from benchmarks.core.errors import UserError
 from benchmarks.core.files import whole
-from benchmarks.evaluation import regression, summary
+from benchmarks.evaluation import guards, regression, summary
 
 METRICS = Path("reports/metrics.json")
 TABLE = Path("reports/regression.md")
@@ -13,7 +13,7 @@ ACCEPTED = Path(__file__).parents[1] / "accepted"
 
 
 def run(params: Params, accept: str, markdown: Path | None, check: bool) -> bool:
-    """Print and write the gate's table; True where a metric regressed. `accept`, a note, accepts the metrics first.
+    """Print and write the gate's tables; True where a row failed. `accept`, a note, accepts the metrics first.
 
     Raises UserError where the preset has no accepted values, or other data than theirs, and `check` asks for a verdict.
     """
@@ -27,17 +27,22 @@ def run(params: Params, accept: str, markdown: Path | None, check: bool) -> bool
             raise UserError(
                 f"{path}: no accepted values for preset {params.preset}; `regress --accept NOTE` makes them"
             )
-        rows = regression.compare(metrics, summary.read(path))
+        accepted = summary.read(path)
+        tables = [
+            regression.compare(metrics, accepted),
+            guards.compare(metrics.get("guards", {}), accepted.get("guards", {})),
+        ]
     except UserError as error:
         if check:
             raise
-        rows, table = None, str(error)
+        tables, told = [], [str(error)]
+        print(error, flush=True)
     else:
-        table = regression.to_markdown(rows)
-    print(table if rows is None else regression.render_table(rows), flush=True)
+        told = list(map(regression.to_markdown, tables))
+        print(*map(regression.render_table, tables), sep="\n\n", flush=True)
     with whole(TABLE) as beside:
-        beside.write_text(f"### Regression gate, preset {params.preset}\n\n{table}\n")
+        beside.write_text("\n".join([f"### Regression gate, preset {params.preset}\n", *told]) + "\n")
     if markdown:
         with markdown.open("a") as file:
             file.write(TABLE.read_text())
-    return rows is not None and regression.regressed(rows)
+    return any(map(regression.regressed, tables))

@@ -27,7 +27,7 @@ from benchmarks.core.config import (
 )
 from benchmarks.core.files import instance, remove, whole
 from benchmarks.datasets.store import Store, open_store
-from benchmarks.evaluation import curves, summary
+from benchmarks.evaluation import curves, guards, summary
 from benchmarks.evaluation.tasks import (
     ABLATIONS,
     GAZE,
@@ -87,7 +87,7 @@ def run(params: Params, tasks: Sequence[str] = tuple(TASKS), out: Path = REPORTS
                 summaries.append(summary.summarise(chosen, known, random, kind, params.evaluation.resamples))
             if task.name == name:
                 rows[name] = chosen
-    metrics = summary.merge(*summaries)
+    metrics: dict[str, Any] = summary.merge(*summaries) | {"guards": guards.collect(Path(), tasks, params.seeds)}
     ablated = _ablated(params, pictures) if "gaze" in tasks and params.ablations else ({}, {})
     claims, findings = verdicts.claims(metrics, measured | ablated[1], _colour(params)), verdicts.contradictions()
     with whole(out / ".building") as beside:
