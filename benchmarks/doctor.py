@@ -19,6 +19,7 @@ from benchmarks.core.errors import UserError
 from benchmarks.datasets import catalogue
 from benchmarks.datasets.catalogue import CATALOGUE, VIEWS
 from benchmarks.evaluation.tasks import JOINTS, TASKS
+from benchmarks.stages.evaluate import trained
 from benchmarks.training.algorithm1 import prepare
 from benchmarks.training.instances import at_once
 from benchmarks.training.tensors import choose_device, optimizer, place
@@ -82,9 +83,10 @@ def _costs(params: Params) -> list[str]:
         probed = min(SIDE, size[0]), min(SIDE, size[1])
         gan = simgan_seconds(params, name, probed, device) * np.prod(size) / np.prod(probed)
         fit = estimator_seconds(params, name, device)
-        runs = len(task.conditions) * seeds
+        conditions = trained(params, task)
+        each = len(conditions) + (params.supervised.folds - 1 if name == "gaze" and "real" in conditions else 0)
         rounds = math.ceil(seeds / beside)
-        seconds = rounds * (gan + fit * len(task.conditions))
+        seconds = rounds * (gan + fit * each)
         bytes_each = np.prod(size) * (1 if name == "gaze" else 2)
         real, test = images(params, name, "real"), images(params, name, "test")
         disk = int(bytes_each * (synthetic * (1 + seeds) + 2 * real + test))
@@ -92,7 +94,7 @@ def _costs(params: Params) -> list[str]:
         history = 4 * np.prod(size) * settings.history
         memory = max(memory, history + 4 * np.prod(size) * settings.batch * (settings.features * settings.blocks * 6))
         lines += [
-            f"  {name}: SimGAN {seeds} x {duration(gan)}, estimators {runs} x at most {duration(fit)}",
+            f"  {name}: SimGAN {seeds} x {duration(gan)}, estimators {each * seeds} x at most {duration(fit)}",
             f"    {synthetic} synthetic images, {real} real, {test} for testing; stores about {disk / GIB:.1f} GiB",
             f"    batch {settings.batch} (SimGAN), {estimator.batch} (estimator)",
         ]
