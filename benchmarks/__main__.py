@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -31,6 +31,9 @@ class GazeCondition(StrEnum):  # typer takes lists of enumerations, not of liter
     synthetic_4x = "synthetic_4x"
     refined = "refined"
     refined_4x = "refined_4x"
+    photographed_4x = "photographed_4x"
+    equalised_4x = "equalised_4x"
+    repeated_4x = "repeated_4x"
     real = "real"
     refined_without_history = "refined_without_history"
     refined_global_discriminator = "refined_global_discriminator"
@@ -56,11 +59,19 @@ def load_synthesis(
 
 
 @app.command()
+def control(name: Annotated[config.Control, typer.Argument(help="Which control.")]) -> None:
+    """Stage: the images of a control condition."""
+    from benchmarks.stages import control
+
+    control.run(config.load(), name)
+
+
+@app.command()
 def train_simgan(task: Task, seed: Seed = None, variant: Variant = None) -> None:
     """Stage: Algorithm 1; writes the refiner."""
     from benchmarks.stages import train_simgan
 
-    _run_all(train_simgan.run, [task], seed, variant or "")
+    _run_all(train_simgan.run, [(task, variant or "")], seed)
 
 
 @app.command()
@@ -68,7 +79,7 @@ def refine(task: Task, seed: Seed = None, variant: Variant = None) -> None:
     """Stage: refine the synthetic store."""
     from benchmarks.stages import refine
 
-    _run_all(refine.run, [task], seed, variant or "")
+    _run_all(refine.run, [(task, variant or "")], seed)
 
 
 @app.command()
@@ -76,7 +87,7 @@ def measure(task: Task, seed: Seed = None, variant: Variant = None) -> None:
     """Stage: what refining did to the images: realism, artefacts, preserved ground truth."""
     from benchmarks.stages import measure
 
-    _run_all(measure.run, [task], seed, variant or "")
+    _run_all(measure.run, [(task, variant or "")], seed)
 
 
 @app.command()
@@ -84,7 +95,9 @@ def train_gaze(condition: Annotated[list[GazeCondition], TrainedOn], seed: Seed 
     """Stage: train gaze CNNs."""
     from benchmarks.stages import train_gaze
 
-    _run_all(train_gaze.run, condition, seed)
+    folds = range(config.load().supervised.folds)
+    whats = [(each, fold) for each in condition for fold in (folds if each == "real" else [None])]
+    _run_all(train_gaze.run, whats, seed)
 
 
 @app.command()
@@ -92,7 +105,7 @@ def train_hand(condition: Annotated[list[HandCondition], TrainedOn], seed: Seed 
     """Stage: train stacked hourglasses."""
     from benchmarks.stages import train_hand
 
-    _run_all(train_hand.run, condition, seed)
+    _run_all(train_hand.run, [(each,) for each in condition], seed)
 
 
 @app.command()
@@ -138,7 +151,7 @@ def figure6_train(
     """Figure 6: refiners of colour eyes."""
     from benchmarks.figure6 import experiment
 
-    _run_all(experiment.refine, [psi], seed)
+    _run_all(experiment.refine, [(psi,)], seed)
 
 
 @app.command()
@@ -243,15 +256,16 @@ def ui(port: Annotated[int, typer.Option(help="Port on the loopback address.")] 
     tracking.serve_ui(port)
 
 
-def _run_all(piece: Callable[..., Path | None], whats: Sequence[str], seed: int | None, *more: str) -> None:
-    """One instance for each of `whats`, tasks or conditions, and each seed."""
+def _run_all(piece: Callable[..., Path | None], whats: Sequence[tuple[Any, ...]], seed: int | None) -> None:
+    """One instance for each seed and each of `whats`: task or condition, and what `piece` takes after the seed."""
     from benchmarks.training.instances import run_all
 
     params = config.load()
     if seed is not None and seed not in params.seeds:
         raise UserError(f"--seed {seed}: not one of the seeds in params.yaml, {list(params.seeds)}; add it there")
     seeds = params.seeds if seed is None else (seed,)
-    run_all(partial(piece, params), [(str(what), each, *more) for what in whats for each in seeds], params.compute)
+    instances = [(str(what), each, *more) for what, *more in whats for each in seeds]
+    run_all(partial(piece, params), instances, params.compute)
 
 
 def main() -> None:

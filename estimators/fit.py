@@ -17,7 +17,8 @@ class Fit:
     `train(indices, generator)` hands out the images and targets of those samples, augmented if at all with that
     generator, `validate(network)` the validation loss. The
     validation set is held out from the training set itself; nothing else may decide when to stop. Stops after
-    `patience` validations without a better one, or after `max_steps`. Raises FloatingPointError, naming the step,
+    `patience` validations without a better one, or after `max_steps`, over which `decay` takes the learning rate from
+    its start (share of the steps done, 0 to 1 -> factor). Raises FloatingPointError, naming the step,
     when the loss is not finite.
     """
 
@@ -34,12 +35,13 @@ class Fit:
         max_steps: int,
         validate_every: int,
         patience: int,
+        decay: Callable[[float], float] = lambda done: 1.0,
         generator: torch.Generator,
     ):
         self.network, self.optimizer, self.loss = network, optimizer, loss
         self.train, self.count, self.validate = train, count, validate
         self.batch, self.max_steps = min(batch, count), max_steps
-        self.validate_every, self.patience = validate_every, patience
+        self.validate_every, self.patience, self.decay = validate_every, patience, decay
         self.generator = generator
         self.step = 0
         self.order = torch.empty(0, dtype=torch.long)  # what is left of the current epoch
@@ -56,6 +58,9 @@ class Fit:
             self.order = torch.randperm(self.count, generator=self.generator)
         chosen, self.order = self.order[: self.batch], self.order[self.batch :]
         images, targets = self.train(chosen, self.generator)
+        for group in self.optimizer.param_groups:
+            group.setdefault("initial_lr", group["lr"])
+            group["lr"] = group["initial_lr"] * self.decay(self.step / self.max_steps)
         self.network.train()
         loss = self.loss(self.network(images), targets)
         if not math.isfinite(loss.item()):

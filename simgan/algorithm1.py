@@ -12,6 +12,7 @@ from simgan.history import History
 from simgan.losses import Psi, discriminator_loss, identity, realism_loss, refiner_loss, self_regularization
 from simgan.networks import probability_map
 
+Decay = Callable[[float], float]  # share of the training that is done, 0 to 1 -> factor of the learning rate
 Draw = Callable[[int, torch.Generator], Tensor]  # a random mini-batch of that many images (n, C, H, W) in [-1, 1]
 Phase = Literal["refiner_pretraining", "discriminator_pretraining", "adversarial"]
 
@@ -44,7 +45,8 @@ class Schedule:
 class SimGAN:
     """Algorithm 1. `advance` takes one step of the current phase; the whole state saves and loads.
 
-    `draw_synthetic` and `draw_real` sample mini-batches from X and Y with the generator they are handed.
+    `draw_synthetic` and `draw_real` sample mini-batches from X and Y with the generator they are handed. `decay` is of
+    both learning rates over Algorithm 1's iterations; the paper has none.
     Raises FloatingPointError, naming the step, when a loss is not finite.
     """
 
@@ -61,12 +63,14 @@ class SimGAN:
         lam: float,
         history: int,
         psi: Psi = identity,
+        decay: Decay = lambda done: 1.0,
         generator: torch.Generator,
     ):
         self.refiner, self.discriminator = refiner, discriminator
         self.refiner_optimizer, self.discriminator_optimizer = refiner_optimizer, discriminator_optimizer
         self.draw_synthetic, self.draw_real = draw_synthetic, draw_real
         self.schedule, self.lam, self.psi = schedule, lam, psi
+        self.decay = decay
         self.history = History(history)
         self.generator = generator
         self.step = 0
@@ -78,7 +82,7 @@ class SimGAN:
     def advance(self) -> dict[str, float]:
         """One step of the current phase -> its losses (each as in `simgan.losses`)."""
         phase = self.schedule.phase(self.step)
-        self._drop_learning_rate()
+        self._set_learning_rate()
         losses: dict[str, float] = {}
         if phase == "refiner_pretraining":
             losses |= self.pretrain_refiner()
@@ -95,14 +99,19 @@ class SimGAN:
         self.step += 1
         return losses
 
-    def _drop_learning_rate(self) -> None:
-        """Supplement, convergence experiment: hands start at 0.0002 and go on at 0.00005 after 600,000 steps."""
-        pretraining = self.schedule.refiner_pretraining + self.schedule.discriminator_pretraining
-        for iteration, lr in self.schedule.lr_drops:
-            if self.step - pretraining == iteration:
-                for optimizer in (self.refiner_optimizer, self.discriminator_optimizer):
-                    for group in optimizer.param_groups:
-                        group["lr"] = lr
+    def _set_learning_rate(self) -> None:
+        """The last drop's, else the optimiser's own, times the decay.
+
+        Supplement, convergence experiment: hands start at 0.0002 and go on at 0.00005 after 600,000 steps.
+        """
+        schedule = self.schedule
+        iteration = max(0, self.step - schedule.refiner_pretraining - schedule.discriminator_pretraining)
+        dropped = [lr for start, lr in schedule.lr_drops if start <= iteration]
+        factor = self.decay(iteration / max(1, schedule.iterations))
+        for optimizer in (self.refiner_optimizer, self.discriminator_optimizer):
+            for group in optimizer.param_groups:
+                group.setdefault("initial_lr", group["lr"])
+                group["lr"] = factor * (dropped[-1] if dropped else group["initial_lr"])
 
     def pretrain_refiner(self) -> dict[str, float]:
         """One step of R on self-regularization alone (section 3.1)."""
@@ -127,20 +136,27 @@ class SimGAN:
 
     def update_discriminator(self) -> dict[str, float]:
         """Algorithm 1, lines 5 to 8, with section 2.3: one step of D on eq. 2 with R fixed, half its refined images
-        from the history, which then takes in the new ones."""
-        real = self.draw_real(self.schedule.batch, self.generator)
+        from the history, which then takes in as many new ones. While it holds fewer than b/2 all are new."""
+        batch = self.schedule.batch
+        real = self.draw_real(batch, self.generator)
+        old = self.history.sample(batch // 2, self.generator).to(real)
         with torch.no_grad():
-            refined = self.refiner(self.draw_synthetic(self.schedule.batch, self.generator))
-        refined_logits = self.discriminator(self.history.mix(refined, self.generator))
+            new = self.refiner(self.draw_synthetic(batch - len(old), self.generator))
+        refined_logits = self.discriminator(torch.cat((new, old)) if len(old) else new)
         real_logits = self.discriminator(real)
         loss = discriminator_loss(refined_logits, real_logits)
         _descend(self.discriminator_optimizer, loss)
-        self.history.update(refined, self.generator)
+        self.history.update(new[: batch // 2], self.generator)
         with torch.no_grad():
             hits = (probability_map(refined_logits) > 0.5).float().mean() + (
                 probability_map(real_logits) <= 0.5
             ).float().mean()
-        return {"discriminator": loss.item(), "discriminator_accuracy": hits.item() / 2}
+        return {
+            "discriminator": loss.item(),
+            "discriminator_accuracy": hits.item() / 2,
+            "history": len(self.history),
+            "history_share": 1 - len(new) / len(refined_logits),
+        }
 
     def state_dict(self) -> dict[str, Any]:
         return {

@@ -20,20 +20,15 @@ class History:
     def __len__(self) -> int:
         return len(self.images)
 
-    def mix(self, refined: Tensor, generator: torch.Generator) -> Tensor:
-        """The refined half of D's mini-batch: b current images (b, C, H, W) -> b/2 of them and b/2 from the buffer.
+    def sample(self, count: int, generator: torch.Generator) -> Tensor:
+        """`count` random images (count, C, H, W), none twice; (0,) while fewer are held."""
+        if len(self) < count:
+            return self.images[:0]
+        return self.images[torch.randperm(len(self), generator=generator)[:count]]
 
-        While the buffer holds fewer than b/2 the whole batch is current.
-        """
-        half = len(refined) // 2
-        if half == 0 or len(self) < half:
-            return refined
-        chosen = torch.randperm(len(self), generator=generator)[:half]
-        return torch.cat((refined[: len(refined) - half], self.images[chosen].to(refined.device)))
-
-    def update(self, refined: Tensor, generator: torch.Generator) -> None:
-        """After each D step: store b/2 of the b newly generated images (b, C, H, W), in random places once full."""
-        new = refined[: len(refined) // 2].detach().cpu()
+    def update(self, new: Tensor, generator: torch.Generator) -> None:
+        """After each D step: store b/2 newly refined images (n, C, H, W), in random places once full."""
+        new = new.detach().cpu()
         free = min(self.capacity - len(self), len(new))
         if free:
             self.images = torch.cat((self.images, new[:free])) if len(self) else new[:free].clone()

@@ -52,17 +52,28 @@ def write_yaml(path: Path, values: Any) -> None:
     path.write_text(text.getvalue())
 
 
-def eye_labels(count: int, seed: int, person: str = "p00") -> pd.DataFrame:
-    """Random unit gazes towards the camera."""
+def eye_labels(count: int, seed: int, persons: Sequence[str] = ("p00", "p01")) -> pd.DataFrame:
+    """Random unit gazes towards the camera; persons take turns."""
     gaze = np.random.default_rng(seed).normal([0, 0, -4], 1, (count, 3))
     gaze /= np.linalg.norm(gaze, axis=1, keepdims=True)
-    return pd.DataFrame(gaze, columns=["gaze_x", "gaze_y", "gaze_z"]).assign(person=person)
+    return pd.DataFrame(gaze, columns=["gaze_x", "gaze_y", "gaze_z"]).assign(
+        person=[persons[i % len(persons)] for i in range(count)]
+    )
 
 
-def eye_store(path: Path, count: int, seed: int, *, labelled: bool = True, domain: str = "synthetic") -> None:
+def eye_store(
+    path: Path,
+    count: int,
+    seed: int,
+    *,
+    labelled: bool = True,
+    domain: str = "synthetic",
+    persons: Sequence[str] = ("p00", "p01"),
+) -> None:
     images = np.random.default_rng(seed).integers(0, 256, (count, 35, 55), dtype=np.uint8)
-    labels = eye_labels(count, seed) if labelled else None
-    write_store(path, [(images, labels)], task="gaze", domain=domain, count=count, shape=(35, 55))
+    labels = eye_labels(count, seed, persons) if labelled else None
+    summary = {"persons": dict.fromkeys(persons, count // len(persons))}
+    write_store(path, [(images, labels)], task="gaze", domain=domain, count=count, shape=(35, 55), summary=summary)
 
 
 def hand_store(path: Path, frames: int, seed: int, *, labelled: bool = True, views: Sequence[int] = (0, 1, 2)) -> None:
@@ -82,7 +93,9 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     eye_store(stores / "synthetic", 64, 1)
     eye_store(stores / "real", 32, 2, labelled=False, domain="real")
     eye_store(stores / "real_labelled", 32, 2, domain="real")
-    eye_store(stores / "test", 24, 3, domain="test")
+    eye_store(stores / "test", 24, 3, domain="test", persons=("p00", "p01", "p02"))  # nothing saw the last
+    for control in ("photographed", "equalised", "repeated"):
+        eye_store(stores / control, 64, 1, domain=control)
     yield tmp_path
 
 

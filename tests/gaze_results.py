@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 LEVELS = {"synthetic": 12.0, "synthetic_4x": 11.0, "refined": 9.0, "refined_4x": 8.0, "real": 5.0}
+LEVELS |= {"photographed_4x": 7.0, "equalised_4x": 9.5, "repeated_4x": 11.0}
 DATA = {"test_data": "d1", "preset": "embedded", "stand_in": True}
 
 
@@ -16,6 +17,7 @@ def gaze_results(levels=LEVELS, *, seed=0, persons=6, images=30, seeds=3, person
         pd.DataFrame(
             {
                 "person": np.repeat([f"p{k:02d}" for k in range(persons)], images),
+                "seen": True,
                 "condition": condition,
                 "seed": s,
                 "image": np.arange(count),

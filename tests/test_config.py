@@ -24,7 +24,7 @@ from tests.conftest import tiny_values, write_yaml
         ("simgan.gaze.k_g", 2.5, "simgan.gaze.k_g: must be of type integer, got 2.5"),
         ("simgan.gaze.psi", "identify", "simgan.gaze.psi: must be 'identity', "),
         ("data.gaze.test.source", "camra", "data.gaze.test.source: must be one of 'simulator', 'camera', "),
-        ("data.gaze.test.persons", [7, 15], "data.gaze.test.persons.1: must be less than or equal to 14, got 15"),
+        ("data.gaze.test.persons", [7, 40], "data.gaze.test.persons.1: must be less than or equal to 39, got 40"),
         ("seeds", [0, "one"], "seeds.1: must be of type integer, got 'one'"),
         ("estimators.gaze.validation_share", 1, "estimators.gaze.validation_share: must be less than 1, got 1"),
     ],
@@ -45,17 +45,22 @@ def test_a_fault_is_named_with_its_path(tmp_path: Path, path: str, value: Any, e
     assert "\n" not in message
 
 
-def test_eyes_test_persons_are_in_no_training(tiny: Callable[..., config.Params]):
-    real, test, hand = (f"data.{key}.persons" for key in ("gaze.real", "gaze.test", "hand.test"))
+def test_test_images_are_in_no_training(tiny: Callable[..., config.Params]):
+    """Persons may be in both sets, as in the paper's protocol."""
+    real, test = "data.gaze.real", "data.gaze.test"
     with pytest.raises(UserError) as error:
-        tiny({real: [0, 9, 3, 7], test: [7, 8, 9]})
+        tiny({f"{real}.persons": [0, 7], f"{test}.persons": [7, 8], f"{test}.seed": 2})
     assert str(error.value) == (
-        "params.yaml: data.gaze.real.persons and data.gaze.test.persons both have 7, 9; a test person is in no "
-        "training: take each out of one of them"
+        "params.yaml: data.gaze.real and data.gaze.test share images of the same persons; a test image is in no "
+        "training: give seed another value in one of them"
     )
-    tiny({real: [0, 9, 3], test: [7, 8], "data.hand.real.persons": [0], hand: [0, 1]})  # NYU's first is in both
+    tiny({f"{real}.persons": [0, 7], f"{test}.persons": [7, 8], f"{test}.seed": 3})
+    tiny({f"{real}.persons": [0, 7], f"{test}.persons": [8, 9], f"{test}.seed": 2})
     files = {"source": "mpiigaze", "path": "eyes", "rejected_at_most": 0.1, "subset": "all", "fit": "crop"}
-    tiny({"data.gaze.real": files | {"persons": [7, 8]}})  # other persons than the embedded test's
+    with pytest.raises(UserError, match=r"give days another value in one of them \(odd in one, even in the other\)"):
+        tiny({real: files | {"persons": [0, 1], "days": "odd"}, test: files | {"persons": None, "days": "all"}})
+    tiny({real: files | {"persons": [0, 1], "days": "odd"}, test: files | {"persons": None, "days": "even"}})
+    tiny({real: files | {"persons": [0, 1], "days": "all"}, test: files | {"persons": [2], "days": "all"}})
 
 
 def test_a_missing_key_is_named(tmp_path: Path):

@@ -16,6 +16,8 @@ Positive = Annotated[int, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
 Rate = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
+Schedule = Literal["constant", "linear", "cosine"]  # benchmarks/training/schedules.py
+Control = Literal["photographed", "equalised", "repeated"]  # benchmarks/stages/control.py
 Variant = Literal["without_history", "global_discriminator", "neither"]
 VARIANTS: dict[str, dict[str, Any]] = {  # section 3.3: what each takes from simgan.gaze
     "without_history": {"history": 0},
@@ -45,7 +47,7 @@ class Camera(Section):
     source: Literal["camera"]
     count: Positive
     seed: Count
-    persons: tuple[Annotated[int, Field(ge=0, le=14)], ...] = Field(min_length=1)
+    persons: tuple[Annotated[int, Field(ge=0, le=39)], ...] = Field(min_length=1)
 
 
 class OnDisk(Section):
@@ -63,6 +65,7 @@ class UnityEyesFiles(OnDisk):
 class MPIIGazeFiles(OnDisk):
     source: Literal["mpiigaze"]
     persons: tuple[Annotated[int, Field(ge=0, le=14)], ...] | None
+    days: Literal["all", "odd", "even"]
     subset: Literal["all", "evaluation"]
     fit: Literal["crop", "resize"]
 
@@ -112,17 +115,23 @@ class GazeData(Section):
     test: EyeSource
 
     @model_validator(mode="after")
-    def _test_persons_are_in_no_training(self) -> Self:
-        """Hands' persons may overlap: NYU's first person is in both its sets."""
-        if isinstance(self.real, Camera) and isinstance(self.test, Camera):
-            shared = sorted({*self.real.persons} & {*self.test.persons})
-            if shared:
-                raise PydanticCustomError(
-                    "shared_persons",
-                    "data.gaze.real.persons and data.gaze.test.persons both have {shared}; a test person is in no "
-                    "training: take each out of one of them",
-                    {"shared": ", ".join(map(str, shared))},
-                )
+    def _test_images_are_in_no_training(self) -> Self:
+        """Persons may be in both sets, as in the paper; images may not."""
+        real, test = self.real, self.test
+        key = ""
+        if isinstance(real, Camera) and isinstance(test, Camera):
+            key = "seed" if {*real.persons} & {*test.persons} and real.seed == test.seed else ""
+        elif isinstance(real, MPIIGazeFiles) and isinstance(test, MPIIGazeFiles):
+            everybody = range(15)
+            shared = {*(real.persons or everybody)} & {*(test.persons or everybody)}
+            disjoint = {real.days, test.days} == {"odd", "even"}
+            key = "days" if shared and not disjoint and real.path == test.path else ""
+        if key:
+            raise PydanticCustomError(
+                "shared_images",
+                "data.gaze.real and data.gaze.test share images of the same persons; a test image is in no training: "
+                f"give {key} another value in one of them" + (" (odd in one, even in the other)" * (key == "days")),
+            )
         return self
 
 
@@ -145,6 +154,7 @@ class SimGANParams(Section):
     optimizer: Literal["sgd", "adam"]
     lr: Rate
     lr_drops: tuple[tuple[Count, Rate], ...]
+    schedule: Schedule
     batch: Annotated[int, Field(ge=2)]
     history: Count
     k_d: Positive
@@ -155,9 +165,18 @@ class SimGANParams(Section):
     log_every: Positive
     sample_every: Positive
 
+
+class GazeSimGANParams(SimGANParams):
+    lam_global: Annotated[float, Field(ge=0)]
+
     def varied(self, variant: str) -> Self:
-        """Without the part of the method that an ablation takes away; itself for no variant."""
-        return self.model_copy(update=VARIANTS[variant]) if variant else self
+        """Without the part of the method that an ablation takes away.
+
+        A global D has a lambda of its own: its loss is one term, the local one's a sum over patches.
+        """
+        changed = VARIANTS[variant]
+        lam = {"lam": self.lam_global} if changed.get("discriminator") == "global" else {}
+        return self.model_copy(update=changed | lam)
 
 
 class GazeCNNParams(Section):
@@ -166,6 +185,7 @@ class GazeCNNParams(Section):
     hidden: Positive
     optimizer: Literal["sgd", "adam"]
     lr: Rate
+    schedule: Schedule
     batch: Positive
     max_steps: Positive
     validate_every: Positive
@@ -185,6 +205,7 @@ class HourglassParams(Section):
     rotation_deg: Annotated[float, Field(ge=0)]
     optimizer: Literal["sgd", "adam"]
     lr: Rate
+    schedule: Schedule
     batch: Positive
     max_steps: Positive
     validate_every: Positive
@@ -210,7 +231,7 @@ class Data(Section):
 
 
 class SimGANs(Section):
-    gaze: SimGANParams
+    gaze: GazeSimGANParams
     hand: SimGANParams
 
 
@@ -223,12 +244,18 @@ class Estimators(Section):
 class Supervised(Section):
     gaze: tuple[Literal["real"], ...]
     hand: tuple[Literal["real"], ...]
+    folds: Positive
+
+
+class Controls(Section):
+    gaze: tuple[Control, ...]
 
 
 class Params(Section):
     preset: str
     seeds: tuple[Count, ...] = Field(min_length=1)
     supervised: Supervised
+    controls: Controls
     ablations: tuple[Variant, ...]
     compute: Compute
     data: Data
@@ -280,7 +307,7 @@ def _describe(fault: Any) -> str:
         return f"{key}: missing; add it (benchmarks/presets/paper.yaml shows every key)"
     if fault["type"] == "union_tag_invalid":
         return f"{key}.source: must be one of {fault['ctx']['expected_tags']}, got {fault['ctx']['tag']!r}"
-    if fault["type"] == "shared_persons":
+    if fault["type"] == "shared_images":
         return fault["msg"]
     rule = fault["msg"].replace("Input should be", "must be").replace("a valid ", "of type ")
     return f"{key}: {rule}, got {fault['input']!r}"

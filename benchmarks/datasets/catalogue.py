@@ -87,7 +87,7 @@ def files(source: OnDisk | Several, domain: str, size: int) -> Source:
     if isinstance(source, UnityEyesFiles):
         return UnityEyes(path, source.count)
     if isinstance(source, MPIIGazeFiles):
-        return MPIIGaze(path, source.persons, source.subset, source.fit)
+        return MPIIGaze(path, source.persons, source.days, source.subset, source.fit)
     if isinstance(source, FolderFiles):
         return Folder(path, source.subjects, equalise=source.equalise, crop=source.crop)
     assert isinstance(source, NYUFiles)

@@ -37,12 +37,15 @@ class Wanted(NamedTuple):
 class MPIIGaze:
     """Images uint8 (n, 35, 55) as published, that is histogram-equalised; a batch is one person's day.
 
-    persons: numbers 0 to 14, None for all. subset: "evaluation" takes the published lists, 3,000 eyes a person.
-    fit: "crop" takes the middle of 36x60 and keeps the virtual camera; "resize" shrinks and squeezes it a little.
+    persons: numbers 0 to 14, None for all. days: "odd" takes each person's first, third day and so on, "even" the
+    others, so that no image of one set has a neighbour in the other. subset: "evaluation" takes the published lists,
+    3,000 eyes a person. fit: "crop" takes the middle of 36x60 and keeps the virtual camera; "resize" shrinks and
+    squeezes it a little.
     """
 
     path: Path
     persons: tuple[int, ...] | None = None
+    days: Literal["all", "odd", "even"] = "all"
     subset: Literal["all", "evaluation"] = "all"
     fit: Literal["crop", "resize"] = "crop"
 
@@ -69,7 +72,8 @@ class MPIIGaze:
                 days = _listed(self.path / "Evaluation Subset" / "sample list for eye image" / f"{person}.txt")
             else:
                 days = {day.stem: () for day in sorted((normalized / person).glob("day*.mat"))}
-            batches += [Batch(f"{person}/{day}.mat", wanted) for day, wanted in days.items()]
+            taken = sorted(days)[{"all": slice(None), "odd": slice(0, None, 2), "even": slice(1, None, 2)}[self.days]]
+            batches += [Batch(f"{person}/{day}.mat", days[day]) for day in taken]
         if not batches:
             raise UserError(f"{normalized}: holds no pXX/dayYY.mat; {WHERE}")
         return batches

@@ -227,8 +227,9 @@ def _comparisons(task: Task, results: Results, estimates: dict[str, Estimates]) 
             "smallest_effect": smallest_effect(difference.se),
             "optimistic": _optimistic(claim, task, results),
         }
-        if claim.supervised:
-            comparisons[name]["share_of_gap_closed"] = _share_of_gap_closed(claim, task, results, estimates)
+        for key, bound in (("share_of_gap_closed", claim.supervised), ("share_of_closable_gap", claim.photographed)):
+            if bound:
+                comparisons[name][key] = _share_of_gap_closed(claim, bound, task, results, estimates)
     return comparisons
 
 
@@ -250,17 +251,18 @@ def _difference(
     return interval(by_seed.mean(), draws), draws
 
 
-def _share_of_gap_closed(claim: Claim, task: Task, results: Results, estimates: dict[str, Estimates]) -> dict[str, Any]:
-    """(refined - synthetic) / (real - synthetic): what compares across data sets; null without a gap to close."""
-    assert claim.supervised
+def _share_of_gap_closed(
+    claim: Claim, bound: str, task: Task, results: Results, estimates: dict[str, Estimates]
+) -> dict[str, Any]:
+    """(refined - synthetic) / (bound - synthetic): what compares across data sets; null without a gap to close."""
     closed, closed_draws = _difference(claim, task, results, estimates)
-    whole = Claim(claim.text, claim.supervised, claim.b, claim.metric)
+    whole = Claim(claim.text, bound, claim.b, claim.metric)
     gap, gap_draws = _difference(whole, task, results, estimates)
     reason = None
     if gap.low <= 0 <= gap.high:
-        reason = f"the interval of the gap {claim.supervised} - {claim.b} includes 0"
+        reason = f"the interval of the gap {bound} - {claim.b} includes 0"
     elif (gap.estimate > 0) != task.metrics[claim.metric].higher_is_better:
-        reason = f"{claim.b} is better than {claim.supervised}"
+        reason = f"{claim.b} is better than {bound}"
     if reason:
         return {"value": None, "low": None, "high": None, "reason": reason}
     share = interval(closed.estimate / gap.estimate, closed_draws / gap_draws)

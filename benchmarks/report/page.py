@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.core.errors import UserError
-from benchmarks.report import ablations, datasets, evidence, measures, results, sections, table3, training
+from benchmarks.report import ablations, controls, datasets, evidence, measures, results, sections, table3, training
 from benchmarks.report.sections import Half, Section
 from benchmarks.report.tables import Record, Table
 from benchmarks.report.view import GAZE, VIEWS, View
@@ -135,7 +135,13 @@ def _told(
     return [
         *pictures,
         sections.cumulative(view, rows),
-        sections.estimates(view, metrics[view.task.name], metrics["data"][view.task.name].get("unmeasured", {})),
+        sections.estimates(
+            view,
+            metrics[view.task.name],
+            metrics["data"][view.task.name].get("unmeasured", {}),
+            metrics.get(f"{view.task.name}_unseen", {}),
+        ),
+        *([controlled] if (controlled := controls.section(view, metrics)) else []),
         *([evidence.gap(view, compared)] if "real" in view.looks else []),
         measures.images(view, measured),
         measures.classifier(view, measured),

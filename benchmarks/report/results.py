@@ -1,6 +1,7 @@
 """The tables of section 3 as records: Tables 2 and 4 with intervals, comparisons, joints, the claims."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -14,11 +15,13 @@ NOT_RUN = "not run on this data"
 OPTIMISTIC = "Optimistic: treats images as independent"
 
 
-def estimates(view: View, measured: Mapping[str, Any]) -> Table:
+def estimates(view: View, measured: Mapping[str, Any], unseen: Mapping[str, Any] = MappingProxyType({})) -> Table:
     """Table 2's or 4's rows: this run's metrics with 95 % intervals, and apart from them what the paper has.
 
-    `measured` is metrics.json's {condition: {metric: {value, low, high, seeds}}}.
+    `measured` is metrics.json's {condition: {metric: {value, low, high, seeds}}}, `unseen` the same for persons whom
+    no training saw: the first metric is shown of these, too.
     """
+    first = next(iter(view.metrics))
     name = view.task.name
     theirs = view.published()
     records = []
@@ -27,6 +30,10 @@ def estimates(view: View, measured: Mapping[str, Any]) -> Table:
         for metric in view.metrics:
             found = measured[condition][metric]
             record |= {metric: found["value"], f"{metric}_low": found["low"], f"{metric}_high": found["high"]}
+        if unseen:
+            found = unseen[condition][first]
+            record |= {f"unseen_{first}": found["value"], f"unseen_{first}_low": found["low"]}
+            record |= {f"unseen_{first}_high": found["high"]}
         records.append(record | {column.key: column.fractions.get(condition) for column in theirs})
     ours = "This run, 95 % interval"
     return Table(
@@ -36,6 +43,7 @@ def estimates(view: View, measured: Mapping[str, Any]) -> Table:
         columns=[
             Column("Trained on", lambda r: r["label"], numeric=False),
             *(_estimate(view, metric, head, ours) for metric, head in view.metrics.items()),
+            *([_estimate(view, first, f"{view.metrics[first]}, unseen persons", ours, "unseen_")] if unseen else []),
             *(_published(column) for column in theirs),
         ],
     )
@@ -45,15 +53,16 @@ def _published(column: Published) -> Column:
     return Column(column.head, lambda r: percent(r[column.key]), group="The paper, on other data", apart=True)
 
 
-def _estimate(view: View, metric: str, head: str, group: str) -> Column:
+def _estimate(view: View, metric: str, head: str, group: str, prefix: str = "") -> Column:
     fraction = view.task.metrics[metric].d is not None
     scale = 100 if fraction else 1
 
     def cell(record: Record) -> str:
-        return percent(record[metric]) if fraction else number(record[metric], view.unit_of(metric), 2)
+        value = record[f"{prefix}{metric}"]
+        return percent(value) if fraction else number(value, view.unit_of(metric), 2)
 
     def minor(record: Record) -> str:
-        low, high = record[f"{metric}_low"], record[f"{metric}_high"]
+        low, high = record[f"{prefix}{metric}_low"], record[f"{prefix}{metric}_high"]
         if fraction:  # intervals widened for few seeds can leave what is possible
             low, high = max(low, 0.0), min(high, 1.0)
         return interval(low, high, scale, 1 if fraction else 2)

@@ -142,8 +142,11 @@ def cumulative(view: View, rows: pd.DataFrame) -> Section:
     )
 
 
-def estimates(view: View, measured: Mapping[str, Any], unmeasured: Mapping[str, float]) -> Section:
-    """Table 2 or 4. `unmeasured`: condition -> share of its errors in space that have no depth."""
+def estimates(
+    view: View, measured: Mapping[str, Any], unmeasured: Mapping[str, float], unseen: Mapping[str, Any]
+) -> Section:
+    """Table 2 or 4. `unmeasured`: condition -> share of its errors in space that have no depth. `unseen`: metrics of
+    the persons whom no training saw, if any."""
     left_out = max(unmeasured.values(), default=0.0)
     missing = f" Errors in space leave out joints without depth, at most {percent(left_out)} of a row's."
     return Section(
@@ -151,7 +154,7 @@ def estimates(view: View, measured: Mapping[str, Any], unmeasured: Mapping[str, 
         short=view.table,
         title=view.table_title,
         lead=f"Each number is the mean over seeds, above an interval that covers other seeds and {view.resampled}.",
-        table=results.estimates(view, measured),
+        table=results.estimates(view, measured, unseen),
         note="The shaded columns are the paper's, measured on other images: they show which way the rows "
         f"should go, and not what our numbers should be. {view.table_note}{missing if unmeasured else ''}",
     )

@@ -19,6 +19,7 @@ from benchmarks.core.progress import Progress
 from benchmarks.core.workers import workers
 from benchmarks.datasets.store import Store, open_store
 from benchmarks.evaluation.tasks import TABLE3
+from benchmarks.training.folds import fold_of, persons_of, trains_on
 from benchmarks.training.tensors import derive
 from estimators import baselines
 from estimators.errors import angular_error_deg
@@ -32,15 +33,17 @@ def run(params: Params) -> None:
     domains = ["synthetic", "real"] if params.supervised.gaze else ["synthetic"]
     cells = [(name, domain, seed) for name in baselines.BASELINES for domain in domains for seed in params.seeds]
     test, stores = open_store(STORES / "test", "gaze"), {d: open_store(STORES / TRAINING[d], "gaze") for d in domains}
+    known = persons_of(opened("real"))
+    labels = test.labels.assign(seen=test.labels["person"].isin(known))
     progress = Progress("baselines", len(cells), "training")
     tables, runs = [], Path("runs/baselines")
-    learn = partial(errors_of, settings=params.estimators.baselines)
+    learn = partial(errors_of, settings=params.estimators.baselines, folds=params.supervised.folds)
     with workers() as pool, whole(runs) as beside:
         beside.mkdir()
         learnt = [pool.submit(learn, *cell) for cell in cells]
         for done, ((name, domain, seed), found) in enumerate(zip(cells, learnt, strict=True), start=1):
             condition, errors = f"{name}_{domain}", found.result()
-            tables.append(TABLE3.rows(test.labels, condition, seed, errors))
+            tables.append(TABLE3.rows(labels, condition, seed, errors))
             _record(beside / f"{condition}-{seed}", condition, seed, stores[domain], test, errors)
             progress(done)
     progress.close()
@@ -53,25 +56,35 @@ def run(params: Params) -> None:
     print(f"baselines: {len(tables)} estimators on {len(test)} images in results/baselines.parquet", flush=True)
 
 
-def errors_of(name: str, domain: str, seed: int, settings: BaselineParams) -> np.ndarray:
-    """Train one baseline, in a process and on a thread of its own: its errors on the test images, degrees."""
+def errors_of(name: str, domain: str, seed: int, settings: BaselineParams, folds: int) -> np.ndarray:
+    """Train one baseline, in a process and on a thread of its own: its errors on the test images, degrees.
+
+    On real images one a fold of persons, as condition `real` of the CNN.
+    """
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    test, store = opened("test"), opened(TRAINING[domain])
-    known = [poses(part) for part in (store, test)]
-    head = known if all(np.isfinite(pose).all() for pose in known) else (None, None)
-    with threadpool_limits(1):
-        predictor = baselines.fit(
-            name,
-            store.images,
-            head[0],
-            store.gaze(),
-            np.random.default_rng(derive(seed, f"baselines/{name}_{domain}")),
-            at_most=settings.images,
-            **({"steps": settings.cnn_steps} if name == "multimodal_cnn" else {}),
-        )
-        estimate = torch.from_numpy(predictor.predict(test.images, head[1]))
-    return angular_error_deg(estimate, torch.from_numpy(test.gaze())).numpy()
+    test, store, known = opened("test"), opened(TRAINING[domain]), persons_of(opened("real"))
+    heads = [poses(part) for part in (store, test)]
+    posed = all(np.isfinite(pose).all() for pose in heads)
+    random = np.random.default_rng(derive(seed, f"baselines/{name}_{domain}"))
+    everyone = store.columns(["person"])["person"]
+    judges = fold_of(test.labels["person"], known, folds) if domain == "real" else np.zeros(len(test), int)
+    estimates = np.empty((len(test), 3), np.float32)
+    for fold in np.unique(judges):
+        learns = trains_on(everyone, known, fold, folds) if domain == "real" else np.ones(len(store), bool)
+        judged = judges == fold
+        with threadpool_limits(1):
+            predictor = baselines.fit(
+                name,
+                store.images[learns],
+                heads[0][learns] if posed else None,
+                store.gaze()[learns],
+                random,
+                at_most=settings.images,
+                **({"steps": settings.cnn_steps} if name == "multimodal_cnn" else {}),
+            )
+            estimates[judged] = predictor.predict(test.images[judged], heads[1][judged] if posed else None)
+    return angular_error_deg(torch.from_numpy(estimates), torch.from_numpy(test.gaze())).numpy()
 
 
 @cache

@@ -2,18 +2,20 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 import torch
 
 from benchmarks import tracking
-from benchmarks.core.config import Params
+from benchmarks.core.config import Control, Params
 from benchmarks.core.errors import UserError
 from benchmarks.core.files import instance, whole
 from benchmarks.datasets.hands.crops import crop_to_mm
 from benchmarks.datasets.store import Store, open_store
 from benchmarks.evaluation.tasks import JOINTS, TASKS, Task
+from benchmarks.training.folds import fold_of, persons_of
 from benchmarks.training.tensors import choose_device, load_weights, to_network
 from estimators import gaze_cnn, hourglass
 from estimators.errors import angular_error_deg
@@ -24,7 +26,10 @@ CROP = 224  # section 3.2: errors are in pixels of a crop of this side
 
 def run(params: Params, name: str) -> None:
     task = TASKS[name]
-    test = open_store(Path("stores") / name / "test", name)
+    stores = Path("stores") / name
+    test = open_store(stores / "test", name)
+    known = persons_of(open_store(stores / "real", name))
+    labels = test.labels.assign(seen=test.labels["person"].isin(known))
     device = choose_device(params.compute)
     tables = []
     runs = Path("runs/evaluate") / name
@@ -32,9 +37,12 @@ def run(params: Params, name: str) -> None:
         beside.mkdir()
         for condition in trained(params, task):
             for seed in params.seeds:
-                weights = Path("models") / name / f"{instance(condition, seed)}.safetensors"
-                errors = (gaze_errors if name == "gaze" else hand_errors)(weights, test, device)
-                tables.append(task.rows(test.labels, condition, seed, errors))
+                if name == "gaze" and condition == "real":
+                    errors = folded_errors(params.supervised.folds, known, seed, test, device)
+                else:
+                    weights = Path("models") / name / f"{instance(condition, seed)}.safetensors"
+                    errors = (gaze_errors if name == "gaze" else hand_errors)(weights, test, device)
+                tables.append(task.rows(labels, condition, seed, errors))
                 _record(beside / f"{condition}-{seed}", task, condition, seed, test, errors)
     with whole(Path("results") / f"{name}.parquet") as results:
         pd.concat(tables, ignore_index=True).to_parquet(results, index=False)
@@ -46,9 +54,10 @@ def run(params: Params, name: str) -> None:
 
 
 def trained(params: Params, task: Task) -> list[str]:
-    """The conditions that this run trains: the supervised one where labels are, section 3.3's ablations if any."""
+    """The conditions that this run trains: the supervised one where labels are, controls and ablations if any."""
     supervised = getattr(params.supervised, task.name)
-    known = [condition for condition in task.conditions if condition != "real" or supervised]
+    absent = {f"{control}_4x" for control in get_args(Control)} - {f"{control}_4x" for control in params.controls.gaze}
+    known = [c for c in task.conditions if (c != "real" or supervised) and c not in absent]
     return known + ([f"refined_{variant}" for variant in params.ablations] if task.name == "gaze" else [])
 
 
@@ -56,6 +65,16 @@ def gaze_errors(weights: Path, test: Store, device: torch.device) -> np.ndarray:
     """Angles (N,) in degrees."""
     network = load_weights(weights, gaze_cnn.GazeCNN, device)
     return angular_error_deg(gaze_cnn.estimate(network, _batches(test, device)), torch.from_numpy(test.gaze())).numpy()
+
+
+def folded_errors(folds: int, known: list[str], seed: int, test: Store, device: torch.device) -> np.ndarray:
+    """Angles (N,) in degrees of the supervised row: each person by the CNN that trained on other persons' labels."""
+    fold = fold_of(test.labels["person"], known, folds)
+    errors = np.empty(len(test), np.float32)
+    for k in range(folds):
+        weights = Path("models/gaze") / f"{instance(f'real/fold{k}', seed)}.safetensors"
+        errors[fold == k] = gaze_errors(weights, test, device)[fold == k]
+    return errors
 
 
 def hand_errors(weights: Path, test: Store, device: torch.device) -> np.ndarray:

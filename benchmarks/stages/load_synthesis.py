@@ -83,7 +83,8 @@ def separate_labels(store: Store, path: Path, supervised: bool) -> None:
     """
     kind = {"task": store.info["task"], "domain": "real", "shape": store.images.shape[1:], "dtype": store.info["dtype"]}
     everything = np.arange(len(store))
-    summary = store.info.get("summary")
+    persons = store.columns(["person"])["person"].value_counts().sort_index().to_dict()  # whom the refiner sees
+    summary = {**store.info.get("summary", {}), "persons": persons}
     write_store(path, _rows(store, everything, None), count=len(store), summary=summary, **kind)
     if store.info["task"] != "gaze":
         return

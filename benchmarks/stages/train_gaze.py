@@ -1,10 +1,12 @@
 """Stage train-gaze: section 3.1's CNN on one condition and seed; writes its best weights.
 
-Weights and batch order depend on the seed alone: the conditions of one seed differ in their images only.
+Weights and batch order depend on the seed alone: the conditions of one seed differ in their images only. The negative
+control `repeated` has the synthetic images and other weights and batches.
 """
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -12,7 +14,9 @@ from benchmarks.core.config import VARIANTS, Params
 from benchmarks.core.errors import UserError
 from benchmarks.core.files import instance
 from benchmarks.datasets.store import Store, open_store
+from benchmarks.training.folds import persons_of, trains_on
 from benchmarks.training.loop import train
+from benchmarks.training.schedules import SCHEDULES
 from benchmarks.training.tensors import (
     choose_device,
     derive,
@@ -26,25 +30,33 @@ from estimators.fit import Fit
 from estimators.gaze_cnn import GazeCNN, gaze_loss
 
 TASK = "gaze"
+STORES = Path("stores") / TASK
 BATCH = 256  # of the validation passes
 
 
-def training_set(condition: str, seed: int) -> tuple[Store, torch.Tensor]:
-    """The images and gaze labels (N, 3) that a condition trains on. Only `real` reads labels of the real domain."""
+def training_set(condition: str, seed: int) -> Store:
+    """The images and labels that a condition trains on. Only `real` reads labels of the real domain."""
     domain, _, more = condition.partition("_")
-    refined = instance("refined", seed, more if more in VARIANTS else "")
-    name = {"real": "real_labelled", "refined": refined, "synthetic": "synthetic"}[domain]
-    store = open_store(Path("stores") / TASK / name, TASK)
-    return store, torch.from_numpy(store.gaze())
+    name = {"real": "real_labelled", "refined": instance("refined", seed, more if more in VARIANTS else "")}
+    return open_store(STORES / name.get(domain, domain), TASK)
 
 
-def run(params: Params, condition: str, seed: int) -> Path:
+def run(params: Params, condition: str, seed: int, fold: int | None = None) -> Path:
+    """`fold`: of condition `real` only, the fold of persons whom this CNN will judge (see `training.folds`)."""
     settings = params.estimators.gaze
-    store, gaze = training_set(condition, seed)
+    store = training_set(condition, seed)
+    gaze = torch.from_numpy(store.gaze())
     device = choose_device(params.compute)
 
-    order = torch.randperm(len(store), generator=generator(seed, f"train-gaze/{TASK}/split"))
-    held_out = min(settings.validation_images, int(settings.validation_share * len(store)))
+    images = np.arange(len(store))
+    if fold is not None:
+        persons, known = store.columns(["person"])["person"], persons_of(open_store(STORES / "real", TASK))
+        images = images[trains_on(persons, known, fold, params.supervised.folds)]
+    luck = "repeated/" if condition.startswith("repeated") else ""
+
+    shuffled = torch.randperm(len(images), generator=generator(seed, f"train-gaze/{TASK}/split"))
+    order = torch.from_numpy(images)[shuffled]
+    held_out = min(settings.validation_images, int(settings.validation_share * len(order)))
     validation, training = order[:held_out], order[held_out:]
     if condition != "real" and not condition.endswith("_4x"):
         training = training[: int(settings.share_1x * len(training))]
@@ -54,7 +66,7 @@ def run(params: Params, condition: str, seed: int) -> Path:
             "or change estimators.gaze.validation_share in params.yaml"
         )
 
-    torch.manual_seed(derive(seed, f"train-gaze/{TASK}/weights"))
+    torch.manual_seed(derive(seed, f"train-gaze/{TASK}/{luck}weights"))
     architecture = {"fc9600": settings.fc9600, "width": settings.width, "hidden": settings.hidden}
     network = place(GazeCNN(**architecture), device)
 
@@ -81,13 +93,15 @@ def run(params: Params, condition: str, seed: int) -> Path:
         max_steps=settings.max_steps,
         validate_every=settings.validate_every,
         patience=settings.patience,
-        generator=generator(seed, f"train-gaze/{TASK}"),
+        decay=SCHEDULES[settings.schedule],
+        generator=generator(seed, f"train-gaze/{TASK}/{luck}".rstrip("/")),
     )
+    name = condition if fold is None else f"{condition}/fold{fold}"
     return train(
         trainer,
         stage="train-gaze",
         task=TASK,
-        condition=condition,
+        condition=name,
         seed=seed,
         settings=settings.model_dump() | {"training_images": len(training)},
         inputs={store.info["domain"]: store},
@@ -96,6 +110,6 @@ def run(params: Params, condition: str, seed: int) -> Path:
         images_per_step=settings.batch,
         log_every=settings.log_every,
         save_outputs=lambda: save_weights(
-            Path("models/gaze") / f"{instance(condition, seed)}.safetensors", trainer.best, architecture
+            Path("models/gaze") / f"{instance(name, seed)}.safetensors", trainer.best, architecture
         ),
     )

@@ -15,6 +15,7 @@ from benchmarks.core.files import instance
 from benchmarks.datasets.hands.skeleton import JOINTS
 from benchmarks.datasets.store import Store, open_store
 from benchmarks.training.loop import train
+from benchmarks.training.schedules import SCHEDULES
 from benchmarks.training.tensors import choose_device, derive, generator, optimizer, place, save_weights, to_network
 from estimators.augment import augment
 from estimators.fit import Batch, Fit
@@ -99,6 +100,7 @@ def run(params: Params, condition: str, seed: int) -> Path:
         max_steps=settings.max_steps,
         validate_every=settings.validate_every,
         patience=settings.patience,
+        decay=SCHEDULES[settings.schedule],
         generator=generator(seed, "train-hand"),
     )
     return train(

@@ -22,7 +22,7 @@ BATCH = 16  # of refining them
 
 def run(params: Params, task: str, seed: int, variant: str = "") -> Path:
     """`variant` is one of section 3.3's ablations (`config.VARIANTS`); none is the paper's method."""
-    settings = getattr(params.simgan, task).varied(variant)
+    settings = params.simgan.gaze.varied(variant) if variant else getattr(params.simgan, task)
     stores = Path("stores") / task
     synthetic, real = open_store(stores / "synthetic", task), open_store(stores / "real", task)
     device = choose_device(params.compute)

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from benchmarks.core.config import SimGANParams
+from benchmarks.training.schedules import SCHEDULES
 from benchmarks.training.tensors import derive, generator, optimizer, place
 from simgan.algorithm1 import Draw, Schedule, SimGAN
 from simgan.losses import PSI
@@ -58,6 +59,7 @@ def prepare(
         lam=settings.lam,
         history=settings.history,
         psi=PSI[settings.psi],
+        decay=SCHEDULES[settings.schedule],
         generator=generator(seed, purpose),
     )
     return trainer, architecture

@@ -56,6 +56,8 @@ def train(
 
     Gives its checkpoint folder, for the caller to remove once no output can be lost any more.
 
+    `condition` may name a part of one, as `real/fold0` does.
+
     `sample` gives an image and `criteria` give metrics at the start, every `sample_every` steps and at the end.
     The checkpoint folder is keyed by a digest of everything that decides the result, so that a changed parameter,
     input or code never resumes an old state. Raises UserError when the training diverges.
@@ -88,6 +90,7 @@ def train(
         with whole(checkpoint) as beside:
             torch.save({"trainer": trainer.state_dict(), "window": window}, beside)
 
+    kind, _, fold = condition.partition("/")
     run_name = f"{stage} {condition} seed {seed}" if condition else f"{stage} seed {seed}"
 
     def look(run: tracking.Run) -> None:
@@ -100,8 +103,8 @@ def train(
         folder / "events",
         experiment=task,
         name=run_name,
-        params=tracking.flatten(settings) | {"task": task, "condition": condition, "seed": seed},
-        tags={"stage": stage, "task": task, "condition": condition, "seed": str(seed), "env.device": str(device)},
+        params=tracking.flatten(settings) | {"task": task, "condition": kind, "fold": fold, "seed": seed},
+        tags={"stage": stage, "task": task, "condition": kind, "seed": str(seed), "env.device": str(device)},
         inputs={key: (store.digest, len(store)) for key, store in inputs.items()},
         resume_step=trainer.step if resumed else None,
     ) as run:

@@ -79,7 +79,7 @@ def test_sources_in_colour_are_read_in_colour_and_grey_ones_refused():
     assert isinstance(joined, Joined)
     assert all(isinstance(part, Folder) and part.colour for part in joined.parts)
     with pytest.raises(UserError, match="MPIIGaze has grey images only"):
-        coloured(MPIIGaze(Path("x"), None, "all", "crop"))
+        coloured(MPIIGaze(Path("x")))
 
 
 def test_the_whole_experiment_on_a_few_images(workspace: Path, tiny: Tiny, monkeypatch: pytest.MonkeyPatch):

@@ -21,7 +21,6 @@ Tiny = Callable[..., Params]
 
 def test_variants_take_away_what_their_names_say(tiny: Tiny):
     whole = tiny().simgan.gaze
-    assert whole.varied("") is whole
     assert (whole.varied("without_history").history, whole.varied("without_history").discriminator) == (0, "local")
     assert whole.varied("global_discriminator").history == whole.history
     assert (whole.varied("neither").history, whole.varied("neither").discriminator) == (0, "global")
@@ -63,8 +62,7 @@ def test_an_ablated_condition_trains_on_a_quarter_of_its_own_images(workspace: P
     monkeypatch.setattr(train_gaze, "train", lambda trainer, **_: trainers.append(trainer))
     train_gaze.run(params, "refined_neither", 0)
     assert trainers[0].count == 14
-    store, _ = train_gaze.training_set("refined_neither", 0)
-    assert store.path == Path("stores/gaze/refined-neither/0")
+    assert train_gaze.training_set("refined_neither", 0).path == Path("stores/gaze/refined-neither/0")
 
 
 def test_baselines_have_a_row_per_test_image_with_the_right_error(workspace: Path, tiny: Tiny, monkeypatch):
@@ -84,7 +82,7 @@ def test_baselines_have_a_row_per_test_image_with_the_right_error(workspace: Pat
 def test_images_and_steps_of_a_baseline_are_parameters(workspace: Path, tiny: Tiny):
     params = tiny({"estimators.baselines.images": 20, "estimators.baselines.cnn_steps": 2})
     baselines.opened.cache_clear()  # of another test's folder
-    errors = baselines.errors_of("multimodal_cnn", "real", 0, params.estimators.baselines)
+    errors = baselines.errors_of("multimodal_cnn", "real", 0, params.estimators.baselines, folds=1)
     train, test = (open_store(Path("stores/gaze") / name, "gaze") for name in ("real_labelled", "test"))
     random = np.random.default_rng(derive(0, "baselines/multimodal_cnn_real"))
     learnt = fit("multimodal_cnn", train.images, None, train.gaze(), random, at_most=20, steps=2)

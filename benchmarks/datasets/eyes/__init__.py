@@ -1,6 +1,7 @@
 """Embedded eyes: small stand-ins for the paper's synthetic (UnityEyes) and real (MPIIGaze) sets of section 3.
 
-`simulator` draws clean eyes, `camera` the stand-in for real ones. Both give exact labels.
+`simulator` draws clean eyes, `camera` the stand-in for real ones, `photographed` the simulator's scenes as the
+stand-in's webcams see them. All give exact labels.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from benchmarks.datasets.eyes.sensor import FRAME, expose, laptop, photograph
 CHUNK = 512  # images that share one random stream
 BATCH = 16  # images rendered at a time, so that their pixels stay in a core's cache
 
-__all__ = ["CHUNK", "PERSONS", "camera", "simulator"]
+__all__ = ["CHUNK", "PERSONS", "camera", "photographed", "simulator"]
 
 Chunk = tuple[np.ndarray, pd.DataFrame]
 
@@ -44,20 +45,46 @@ def camera(count: int, seed: int, persons: Sequence[int]) -> Iterator[Chunk]:
     """The stand-in for real eyes: as `simulator`, image i of person `persons[i % len(persons)]` ("p00" and so on).
 
     A person's looks, habits and webcam depend on the person's number alone, not on `seed`. Raises UserError
-    if `persons` is empty, names one twice or one outside 0..14.
+    if `persons` is empty, names one twice or one outside 0..39.
     """
-    if not persons or len(set(persons)) < len(persons) or not set(persons) <= set(range(PERSONS)):
-        raise UserError(f"persons: expected distinct numbers from 0 to {PERSONS - 1}, got {list(persons)}")
-    laptops = [laptop(number) for number in range(PERSONS)]
+    _check(persons)
     for chunk, size in _chunks(count):
         rng = np.random.default_rng([seed, chunk, 1])
-        who = np.asarray(persons)[(chunk * CHUNK + np.arange(CHUNK)) % len(persons)]
+        who = _turns(chunk, persons)
         scenes = camera_scenes(who, rng)[:size]
-        images = np.empty((size, geo.HEIGHT, geo.WIDTH), np.uint8)
-        for start in range(0, size, BATCH):
-            for i, light in enumerate(render(scenes[start : start + BATCH], FRAME), start):
-                images[i] = photograph(light, laptops[who[i]], expose(rng), rng)
-        yield images, _labels(scenes, [f"p{number:02d}" for number in who[:size]])
+        yield _photographed(scenes, who, rng), _labels(scenes, [f"p{number:02d}" for number in who[:size]])
+
+
+def photographed(count: int, seed: int, persons: Sequence[int]) -> Iterator[Chunk]:
+    """The very scenes of `simulator(count, seed)` with their labels, taken by the webcams of `persons` in turn.
+
+    Only the looks of these images are the stand-in's: anatomy, light and gaze stay the simulator's. Raises as `camera`.
+    """
+    _check(persons)
+    for chunk, size in _chunks(count):
+        scenes = simulator_scenes(CHUNK, np.random.default_rng([seed, chunk, 0]))[:size]
+        images = _photographed(scenes, _turns(chunk, persons), np.random.default_rng([seed, chunk, 2]))
+        yield images, _labels(scenes, ["simulator"] * size)
+
+
+def _check(persons: Sequence[int]) -> None:
+    if not persons or len(set(persons)) < len(persons) or not set(persons) <= set(range(PERSONS)):
+        raise UserError(f"persons: expected distinct numbers from 0 to {PERSONS - 1}, got {list(persons)}")
+
+
+def _turns(chunk: int, persons: Sequence[int]) -> np.ndarray:
+    """Whose turn it is in each image of a chunk (CHUNK,)."""
+    return np.asarray(persons)[(chunk * CHUNK + np.arange(CHUNK)) % len(persons)]
+
+
+def _photographed(scenes: geo.Scenes, who: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Scenes (n,) through the webcams of persons who (n or more,) -> uint8 (n, 35, 55)."""
+    laptops = {number: laptop(number) for number in np.unique(who).tolist()}
+    images = np.empty((len(scenes.gaze), geo.HEIGHT, geo.WIDTH), np.uint8)
+    for start in range(0, len(images), BATCH):
+        for i, light in enumerate(render(scenes[start : start + BATCH], FRAME), start):
+            images[i] = photograph(light, laptops[int(who[i])], expose(rng), rng)
+    return images
 
 
 def _chunks(count: int) -> Iterator[tuple[int, int]]:

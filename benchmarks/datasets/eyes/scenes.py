@@ -1,6 +1,6 @@
 """Who is looked at, where the eyes look and in what light: section 3's synthetic and real sets, in miniature.
 
-`simulator_scenes` has one generic rendering environment and a wide gaze range. `camera_scenes` has 15
+`simulator_scenes` has one generic rendering environment and a wide gaze range. `camera_scenes` has 40
 persons, each with own geometry, skin, brows, glasses and gaze, in everyday light. Ranges are those of adult
 anatomy; see `sensor` for what was matched to real crops.
 """
@@ -14,7 +14,8 @@ import numpy as np
 from benchmarks.datasets.eyes import geometry as geo
 from benchmarks.datasets.eyes.geometry import Scenes
 
-PERSONS = 15
+PERSONS = 40
+ROUND = 15  # glasses and webcams go round after so many persons, as MPIIGaze has
 GLASSES = (2, 5, 9, 12)
 # Albedos of skin and iris go round the persons, so that every half of them has light and dark.
 TONES = ((0.5, 0.07), (0.4, 0.14), (0.58, 0.22), (0.3, 0.07), (0.46, 0.1), (0.54, 0.3), (0.36, 0.08))
@@ -85,11 +86,11 @@ def _turned(pitch: np.ndarray, yaw: np.ndarray, vectors: np.ndarray) -> np.ndarr
 
 
 def person(number: int) -> dict[str, float]:
-    """What stays the same in every image of person 0..14: anatomy, skin, brows, glasses, habits of gaze."""
+    """What stays the same in every image of a person: anatomy, skin, brows, glasses, habits of gaze."""
     rng = np.random.default_rng([PERSON_KEY, number, 0])
     spread = rng.uniform
     skin, iris = TONES[number % len(TONES)]
-    glasses = number in GLASSES
+    glasses = number % ROUND in GLASSES
     return {
         "gaze_yaw": spread(-6, 6), "gaze_pitch": -8 + spread(-3, 3),
         "head_yaw": spread(-6, 6), "head_pitch": spread(-6, 8),

@@ -22,7 +22,7 @@ import numpy as np
 
 from benchmarks.datasets.eyes import geometry as geo
 from benchmarks.datasets.eyes.renderer import Frame
-from benchmarks.datasets.eyes.scenes import PERSON_KEY, PERSONS
+from benchmarks.datasets.eyes.scenes import PERSON_KEY, ROUND
 
 FRAME = Frame(height=36, width=60, left=-2, top=0)  # MPIIGaze's image round the 55x35 crop
 GAMMA = np.float32(1 / 2.2)
@@ -49,9 +49,9 @@ class Exposure(NamedTuple):
 
 
 def laptop(person: int) -> Laptop:
-    """The webcam of person 0..14, the same for every seed; noise levels spread evenly over the persons."""
+    """The webcam of a person, the same for every seed; noise levels spread evenly over the persons."""
     rng = np.random.default_rng([PERSON_KEY, person, 1])
-    rank = (4 * person % PERSONS + rng.uniform()) / PERSONS
+    rank = (4 * person % ROUND + rng.uniform()) / ROUND
     return Laptop(
         scale=rng.uniform(0.75, 1.1),
         electrons=float(np.exp(np.log(2000) + rank * np.log(15))),
