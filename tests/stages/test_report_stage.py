@@ -21,7 +21,7 @@ from tests.invented import Page
 
 Tiny = Callable[..., Params]
 VARIANT = "global_discriminator"
-SMALL = {"seeds": [0], "supervised.gaze": [], "data.gaze.real.persons": [0, 1, 2]} | {
+SMALL = {"seeds": [0], "supervised.gaze": [], "controls.gaze": [], "data.gaze.real.persons": [0, 1, 2]} | {
     f"data.gaze.{domain}.count": count for domain, count in {"synthetic": 40, "real": 24, "test": 24}.items()
 }
 
