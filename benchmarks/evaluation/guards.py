@@ -20,7 +20,7 @@ from benchmarks.core.files import instance
 Guards = dict[str, dict[str, list[float]]]  # task -> guard -> one value a seed
 
 FAMILY = 0.01  # chance that a healthy rerun with other seeds trips any guard at all, over all accepted ones
-PRIOR_FREEDOM = 6  # degrees of freedom of the prior spreads, which seven seeds showed
+PRIOR_FREEDOM = 6  # degrees of freedom of the prior spreads: most are of seven seeds
 NUMERICAL = 1e-3  # of the value: the last bits of sums, on another machine
 COLUMNS = ("task", "guard", "accepted", "value", "low", "high", "status")
 FAILED = ("changed", "missing")
@@ -30,11 +30,15 @@ FAILED = ("changed", "missing")
 class Scale:
     """How a guard is compared: on a logarithmic axis or its own, and the spread between seeds expected there.
 
-    `prior` is a standard deviation, in natural logarithms where `log`; 0 for what no seed moves.
+    `gaze` and `hand` are standard deviations, in natural logarithms where `log`; 0 for what no seed moves.
     """
 
     log: bool
-    prior: float
+    gaze: float
+    hand: float
+
+    def prior(self, task: str) -> float:
+        return {"gaze": self.gaze, "hand": self.hand}[task]
 
     def onto(self, values: Sequence[float]) -> np.ndarray:
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -44,27 +48,27 @@ class Scale:
         return float(np.exp(x)) if self.log else x
 
 
-# Priors: what seven seeds of gaze showed at preset ci, rounded up; of FIT, four seeds of two conditions.
+# What seeds of preset ci showed, rounded up: seven of gaze, three of hands; of validation losses eight and six CNNs.
 MEASURES = {  # results/measures: refined images of a seed
-    "realism/refined/patches": Scale(log=True, prior=0.15),
-    "realism/refined/spectrum": Scale(log=True, prior=0.30),
-    "realism/refined/grey_levels": Scale(log=True, prior=0.15),
-    "realism/refined/mean_image": Scale(log=True, prior=0.04),
-    "realism/refined/edges": Scale(log=False, prior=0.04),  # a correlation
-    "artefacts/refined/rim": Scale(log=False, prior=0.05),
-    "two_sample/refined/accuracy": Scale(log=False, prior=0.01),
-    "preservation/shift_mean": Scale(log=True, prior=0.20),
+    "realism/refined/patches": Scale(log=True, gaze=0.15, hand=0.30),
+    "realism/refined/spectrum": Scale(log=True, gaze=0.30, hand=0.05),
+    "realism/refined/grey_levels": Scale(log=True, gaze=0.15, hand=0.05),
+    "realism/refined/mean_image": Scale(log=True, gaze=0.04, hand=0.10),
+    "realism/refined/edges": Scale(log=False, gaze=0.04, hand=0.04),  # a correlation
+    "artefacts/refined/rim": Scale(log=False, gaze=0.05, hand=0.005),
+    "two_sample/refined/accuracy": Scale(log=False, gaze=0.01, hand=0.01),
+    "preservation/shift_mean": Scale(log=True, gaze=0.20, hand=0.20),
 }
-EXACT = Scale(log=False, prior=0.0)
+EXACT = Scale(log=False, gaze=0.0, hand=0.0)
 LOSSES = {  # runs/train-simgan: the last quarter of Algorithm 1
-    "self_regularization": Scale(log=True, prior=0.10),
-    "realism": Scale(log=True, prior=0.05),
-    "discriminator": Scale(log=True, prior=0.03),
-    "discriminator_accuracy": Scale(log=False, prior=0.01),
+    "self_regularization": Scale(log=True, gaze=0.10, hand=0.30),
+    "realism": Scale(log=True, gaze=0.05, hand=0.20),
+    "discriminator": Scale(log=True, gaze=0.03, hand=0.10),
+    "discriminator_accuracy": Scale(log=False, gaze=0.01, hand=0.15),
     "history": EXACT,
     "history_share": EXACT,
 }
-FIT = Scale(log=True, prior=0.12)
+FIT = Scale(log=True, gaze=0.12, hand=0.10)
 VALIDATION = "val_loss"  # of an estimator: the least
 
 
@@ -101,8 +105,8 @@ def compare(guards: Guards, accepted: Guards, tasks: Sequence[str] = (), *, pres
         accepted -+ t s sqrt(1/k + 1/k_accepted),  s^2 = (n s0^2 + sum (x - mean)^2) / (n + k_accepted - 1)
 
     x, mean  the seeds when accepted. The present spread is not used: an erratic training must not widen its limits.
-    s0, n    the scale's `prior` and PRIOR_FREEDOM. A spread of three seeds is near 0 or twice too large by luck; it is
-             moderated towards what such quantities show (the moderated t-statistic, Smyth 2004).
+    s0, n    the scale's prior for the task and PRIOR_FREEDOM. A spread of three seeds is near 0 or twice too large by
+             luck; it is moderated towards what such quantities show (the moderated t-statistic, Smyth 2004).
     t        Student's two-sided quantile at n + k_accepted - 1 degrees of freedom, at FAMILY over the number of
              accepted guards (Bonferroni): one rerun in a hundred with other seeds trips by chance, over all rows.
 
@@ -126,9 +130,9 @@ def compare(guards: Guards, accepted: Guards, tasks: Sequence[str] = (), *, pres
             x = scale.onto(seeds)
             mean = float(x.mean())
             tolerance = 0.0
-            if scale.prior:
+            if prior := scale.prior(task):
                 freedom = PRIOR_FREEDOM + len(x) - 1
-                spread = ((PRIOR_FREEDOM * scale.prior**2 + ((x - mean) ** 2).sum()) / freedom) ** 0.5
+                spread = ((PRIOR_FREEDOM * prior**2 + ((x - mean) ** 2).sum()) / freedom) ** 0.5
                 quantile = t.isf(FAMILY / count / 2, freedom)
                 tolerance = quantile * spread * (1 / len(now or seeds) + 1 / len(x)) ** 0.5
             was = scale.back(mean)
