@@ -82,7 +82,7 @@ def test_broken_yaml_and_an_absent_file(tmp_path: Path):
 def test_1e_3_is_a_number_as_it_is_for_dvc(tmp_path: Path):
     values = tiny_values()
     write_yaml(tmp_path / "params.yaml", values)
-    text = (tmp_path / "params.yaml").read_text().replace("lam: 0.3", "lam: 1e-3")
+    text = (tmp_path / "params.yaml").read_text().replace("lam: 0.2", "lam: 1e-3")
     (tmp_path / "params.yaml").write_text(text)
     assert config.load(tmp_path / "params.yaml").simgan.gaze.lam == 0.001
 

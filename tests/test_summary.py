@@ -13,7 +13,7 @@ from benchmarks.evaluation.tasks import GAZE
 from tests.gaze_results import DATA, LEVELS, gaze_results
 
 
-def summarise(rows, resamples=300):
+def summarise(rows, resamples=500):
     return summary.summarise(rows, GAZE, np.random.default_rng(0), DATA, resamples)
 
 

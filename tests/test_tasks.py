@@ -57,7 +57,7 @@ def test_rows_hold_errors_under_their_names() -> None:
     assert list(rows.columns) == ["person", "sequence", "frame", "condition", "seed", "image", *HAND.errors]
     assert rows[list(HAND.errors)].to_numpy() == pytest.approx(THREE, nan_ok=True)
     assert rows["image"].tolist() == [0, 1, 2] and rows["frame"].tolist() == [7, 8, 9]
-    eyes = GAZE.rows(labels, "real", 0, np.array([1.0, 2.0, 3.0]))
+    eyes = GAZE.rows(labels.assign(seen=True), "real", 0, np.array([1.0, 2.0, 3.0]))
     assert list(eyes.columns) == list(gaze_results().columns)
     assert eyes["error_deg"].tolist() == [1.0, 2.0, 3.0]
 

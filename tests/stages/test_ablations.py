@@ -36,7 +36,7 @@ def test_a_variant_is_the_method_with_the_parameter_changed(workspace: Path, tin
 
 
 def test_an_ablation_goes_all_the_way_to_its_error(workspace: Path, tiny: Tiny, monkeypatch):
-    params = tiny({"seeds": [0], "ablations": ["global_discriminator"], "supervised.gaze": []})
+    params = tiny({"seeds": [0], "ablations": ["global_discriminator"], "supervised.gaze": [], "controls.gaze": []})
     train_simgan.run(params, "gaze", 0)
     train_simgan.run(params, "gaze", 0, "global_discriminator")
     for variant in ("", "global_discriminator"):
@@ -68,7 +68,7 @@ def test_an_ablated_condition_trains_on_a_quarter_of_its_own_images(workspace: P
 def test_baselines_have_a_row_per_test_image_with_the_right_error(workspace: Path, tiny: Tiny, monkeypatch):
     methods = baselines.baselines.BASELINES
     monkeypatch.setattr(baselines.baselines, "BASELINES", {name: methods[name] for name in ("mean", "svr")})
-    baselines.run(tiny({"seeds": [0], "compute.threads": 2}))
+    baselines.run(tiny({"seeds": [0], "compute.threads": 2, "supervised.folds": 1}))
     rows = pd.read_parquet("results/baselines.parquet")
     assert set(rows["condition"]) == set(BASELINES[:4])
     assert len(rows) == 4 * 24

@@ -35,7 +35,8 @@ def train_all(params: Params) -> None:
         train_simgan.run(params, "gaze", seed)
         refine.run(params, "gaze", seed)
         for condition in CONDITIONS:
-            train_gaze.run(params, condition, seed)
+            for fold in range(params.supervised.folds) if condition == "real" else [None]:
+                train_gaze.run(params, condition, seed, fold)
 
 
 def weights_of(folder: Path) -> dict[str, bytes]:
@@ -65,6 +66,7 @@ DECIDES = {  # a key of simgan.gaze -> another value; log_every and sample_every
     "features": 5, "blocks": 2, "kernel": 5, "padding": "zeros", "discriminator": "global", "discriminator_width": 0.2,
     "lam": 0.5, "psi": "derivatives", "optimizer": "sgd", "lr": 0.01, "batch": 6, "history": 2, "k_d": 2, "k_g": 3,
     "refiner_pretraining": 4, "discriminator_pretraining": 3, "iterations": 8, "lr_drops": [[1, 1e-5]],
+    "schedule": "constant",
 }  # fmt: skip
 
 
@@ -75,7 +77,7 @@ def test_every_parameter_of_the_method_decides_the_refiner(workspace: Path, tiny
         train_simgan.run(tiny({f"simgan.gaze.{key}": value}), "gaze", 0)
         assert REFINER.read_bytes() not in seen, f"simgan.gaze.{key} changes nothing"
         seen.add(REFINER.read_bytes())
-    assert set(DECIDES) | {"log_every", "sample_every"} == set(tiny().simgan.gaze.model_dump())
+    assert set(DECIDES) | {"log_every", "sample_every", "lam_global"} == set(tiny().simgan.gaze.model_dump())
 
 
 def test_refined_store_keeps_labels_and_changes_images(workspace: Path, tiny: Tiny):
@@ -113,8 +115,9 @@ def test_evaluation_has_a_row_per_image_with_the_right_error(workspace: Path, ti
     rows = pd.read_parquet("results/gaze.parquet")
     assert len(rows) == len(CONDITIONS) * 24
     row = rows[(rows.condition == "real") & (rows.image == 7)].iloc[0]
+    assert row.person == "p01" and row.seen
     test = open_store(Path("stores/gaze/test"), "gaze")
-    network = load_weights(Path("models/gaze/real/0.safetensors"), GazeCNN, torch.device("cpu"))
+    network = load_weights(Path("models/gaze/real/fold1/0.safetensors"), GazeCNN, torch.device("cpu"))
     with torch.no_grad():
         estimated = (
             network(torch.from_numpy(test.images[7:8].astype(np.float32))[:, None] / 127.5 - 1)[0].double().numpy()
@@ -130,7 +133,10 @@ ALLOWED = {
     "synthetic_4x": {"synthetic"},
     "refined": {"refined/0"},
     "refined_4x": {"refined/0"},
-    "real": {"real_labelled"},
+    "photographed_4x": {"photographed"},
+    "equalised_4x": {"equalised"},
+    "repeated_4x": {"repeated"},
+    "real": {"real", "real_labelled"},
 }
 
 
@@ -150,7 +156,7 @@ def test_nothing_but_the_real_row_and_the_evaluation_reads_real_labels(workspace
         if name in ("train-simgan", "refine"):
             (train_simgan if name == "train-simgan" else refine).run(tiny(), "gaze", 0)
         else:
-            train_gaze.run(tiny(), name, 0)
+            train_gaze.run(tiny(), name, 0, 0 if name == "real" else None)
         assert opened == allowed
     assert not (Path("stores/gaze/real") / "labels.parquet").exists()
 
@@ -168,7 +174,7 @@ def test_poisoned_real_labels_change_the_real_row_only(workspace: Path, tiny: Ti
     shutil.rmtree(".checkpoints")
     train_all(params)
     after = weights_of(Path("models"))
-    assert [name for name in before if before[name] != after[name]] == ["gaze/real/0.safetensors"]
+    assert [name for name in before if before[name] != after[name]] == ["gaze/real/fold0/0.safetensors", "gaze/real/fold1/0.safetensors"]
 
 
 SLOW = {"simgan.gaze.iterations": 200, "estimators.gaze.max_steps": 200, "estimators.gaze.patience": 999}
