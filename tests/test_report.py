@@ -21,7 +21,7 @@ from benchmarks.evaluation import tasks
 from benchmarks.report import evidence, figures, results, sections, tables, training
 from benchmarks.report.view import GAZE
 from simgan.algorithm1 import Schedule, SimGAN
-from tests.invented import MEANS, Page, invented
+from tests.invented import Page, invented
 
 
 @pytest.fixture(scope="module")

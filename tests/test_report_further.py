@@ -9,8 +9,9 @@ import pytest
 
 from benchmarks import report, verdicts
 from benchmarks.evaluation import summary
-from benchmarks.evaluation.tasks import ABLATIONS, BASELINES, GAZE, TABLE3
-from benchmarks.report import ablations
+from benchmarks.evaluation.tasks import ABLATIONS, BASELINES, GAZE, NEGATIVE_CONTROL, TABLE3
+from benchmarks.report import ablations, controls
+from benchmarks.report.view import VIEWS
 from tests.gaze_results import DATA, gaze_results
 from tests.invented import Page, invented, invented_measures
 
@@ -140,3 +141,20 @@ def test_people_are_not_replaced_by_a_classifier(metrics):
     row = by_id(metrics, invented_measures(np.random.default_rng(0)))["visual_turing_test"]
     assert row["verdict"] == "not run on this data"
     assert "a classifier in their place" in row["test"]
+
+
+def test_the_page_says_what_the_benchmark_can_see(metrics):
+    """Gap 11 - 7 degrees; a refiner without any control beside it, or a task that has none, says nothing."""
+    found = summary.merge(metrics, summarised({"synthetic_4x": 11.0, "repeated_4x": 11.0}, NEGATIVE_CONTROL))
+    seen = controls.section(VIEWS["gaze"], found)
+    assert seen is not None and seen.table is not None
+    records = {record["name"]: record for record in seen.table.records}
+    assert list(records) == list(controls.READINGS)
+    assert records["repeated_mean_error"]["verdict"] == "inconclusive"
+    gap = -found["comparisons"]["gaze"]["photographed_mean_error"]["difference"]
+    assert f"The closable gap is {gap:.2f} degrees" in seen.note
+    share = found["comparisons"]["gaze"]["refined_4x_mean_error"]
+    assert records["refined_4x_mean_error"]["share_of_closable_gap"] == pytest.approx(
+        -share["difference"] / gap, rel=1e-4
+    )
+    assert controls.section(VIEWS["hand"], found) is None

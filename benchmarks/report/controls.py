@@ -18,13 +18,13 @@ READINGS = {  # comparison -> what is compared, and what it tells
 
 
 def section(view: View, metrics: Mapping[str, Any]) -> Section | None:
-    """From metrics.json's dict; None for a run without any control."""
+    """From metrics.json's dict; None for a task or a run without any control."""
     compared = metrics["comparisons"]
     found = {**compared.get(view.task.name, {}), **compared.get(NEGATIVE_CONTROL.name, {})}
     records = [
         {"name": name, "role": role, "reading": reading, **found[name]}
         for name, (role, reading) in READINGS.items()
-        if name in found
+        if name in found and {found[name]["a"], found[name]["b"]} <= set(view.looks)
     ]
     if not records:
         return None

@@ -174,7 +174,10 @@ def test_poisoned_real_labels_change_the_real_row_only(workspace: Path, tiny: Ti
     shutil.rmtree(".checkpoints")
     train_all(params)
     after = weights_of(Path("models"))
-    assert [name for name in before if before[name] != after[name]] == ["gaze/real/fold0/0.safetensors", "gaze/real/fold1/0.safetensors"]
+    assert [name for name in before if before[name] != after[name]] == [
+        "gaze/real/fold0/0.safetensors",
+        "gaze/real/fold1/0.safetensors",
+    ]
 
 
 SLOW = {"simgan.gaze.iterations": 200, "estimators.gaze.max_steps": 200, "estimators.gaze.patience": 999}
