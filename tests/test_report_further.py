@@ -10,7 +10,7 @@ import pytest
 from benchmarks import report, verdicts
 from benchmarks.evaluation import summary
 from benchmarks.evaluation.tasks import ABLATIONS, BASELINES, GAZE, NEGATIVE_CONTROL, TABLE3
-from benchmarks.report import ablations, controls
+from benchmarks.report import ablations, answers, controls
 from benchmarks.report.view import VIEWS
 from tests.gaze_results import DATA, gaze_results
 from tests.invented import Page, invented, invented_measures
@@ -158,3 +158,22 @@ def test_the_page_says_what_the_benchmark_can_see(metrics):
         -share["difference"] / gap, rel=1e-4
     )
     assert controls.section(VIEWS["hand"], found) is None
+
+
+def test_the_first_sentences_answer_by_verdict(metrics):
+    """Levels: refined 8, synthetic 11, photographed 7, equalised 9.5."""
+    found = copy.deepcopy(metrics)
+    values = {name: found["gaze"][name]["mean_error_deg"]["value"] for name in ("refined_4x", "synthetic_4x")}
+    share = found["comparisons"]["gaze"]["refined_4x_mean_error"]["share_of_closable_gap"]["value"]
+    told = answers.answer(VIEWS["gaze"], found)
+    assert told.startswith(
+        f"Yes, refining helps: trained on refined images an estimator reaches {values['refined_4x']:.1f}° (mean "
+        f"error), on synthetic ones {values['synthetic_4x']:.1f}°. That is {share:.0%} of what a perfect refiner"
+    )
+    assert told.endswith("SimGAN is better.")
+    found["comparisons"]["gaze"]["refined_4x_mean_error"]["verdict"] = "inconclusive"
+    found["comparisons"]["gaze"]["refined_beats_equalised_mean_error"]["verdict"] = "contradicted"
+    told = answers.answer(VIEWS["gaze"], found)
+    assert told.startswith("This run cannot tell whether refining helps:") and told.endswith("SimGAN is worse.")
+    del found["comparisons"]["gaze"]["refined_4x_mean_error"]
+    assert answers.answer(VIEWS["gaze"], found) == ""

@@ -10,7 +10,18 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.core.errors import UserError
-from benchmarks.report import ablations, controls, datasets, evidence, measures, results, sections, table3, training
+from benchmarks.report import (
+    ablations,
+    answers,
+    controls,
+    datasets,
+    evidence,
+    measures,
+    results,
+    sections,
+    table3,
+    training,
+)
 from benchmarks.report.sections import Half, Section
 from benchmarks.report.tables import Record, Table
 from benchmarks.report.view import GAZE, VIEWS, View
@@ -115,7 +126,7 @@ def build(
         for name, view in views.items()
         if samples.get(name)
     }
-    page = _render(strips, chapters, claimed, len(findings), views, data, run)
+    page = _render(strips, chapters, claimed, len(findings), views, data, run, metrics)
     (out / "index.html").write_text(page, encoding="utf-8", newline="\n")
 
 
@@ -166,6 +177,7 @@ def _render(
     views: Mapping[str, View],
     data: Mapping[str, Mapping[str, Any]],
     run: Mapping[str, Any],
+    metrics: Mapping[str, Any],
 ) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup, escape
@@ -182,6 +194,7 @@ def _render(
     return environment.get_template("report.html.j2").render(
         css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # raw text in HTML: not to be escaped
         banner=_banner([data[name] for name in views if data[name]["standin"]]),
+        answers={view.subject.capitalize(): told for view in views.values() if (told := answers.answer(view, metrics))},
         strips=strips,
         facts={
             "Data": "; ".join(dict.fromkeys(data[name]["label"] for name in views)),
