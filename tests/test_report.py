@@ -173,7 +173,7 @@ def test_claims_lead_to_the_papers_contradictions(given: dict, page: Page) -> No
 def test_what_sentences_set_in_code_is_code(out: Path) -> None:
     text = (out / "index.html").read_text(encoding="utf-8")
     assert "<code>dvc repro benchmarks/figure6/dvc.yaml</code>, then <code>dvc repro</code>" in text
-    assert "in <code>reports/ablations</code>." in text
+    assert "then see <code>reports/figure6</code>;" in text
     assert "`" not in Page(text).text
 
 

@@ -52,10 +52,9 @@ def sections(
                 short="Ablations",
                 title="Section 3.3: without history, without local loss",
                 lead="Not part of this run. `ablations: [without_history, global_discriminator, neither]` in "
-                "params.yaml, then `dvc repro`, trains these as well and shows them here; "
-                "the committed page of such a run is in reports/ablations. Figure 6, colour, is an experiment of its "
-                "own: `dvc repro benchmarks/figure6/dvc.yaml`, then see reports/figure6; the next `dvc repro` takes "
-                "its verdict into this page.",
+                "params.yaml, then `dvc repro`, trains these as well and shows them here. Figure 6, colour, is an "
+                "experiment of its own: `dvc repro benchmarks/figure6/dvc.yaml`, then see reports/figure6; the next "
+                "`dvc repro` takes its verdict into this page.",
             )
         ]
     view = VIEW.among(metrics[task])
