@@ -55,9 +55,9 @@ def run(params: Params, name: str) -> None:
 
 def trained(params: Params, task: Task) -> list[str]:
     """The conditions that this run trains: the supervised one where labels are, controls and ablations if any."""
-    supervised = getattr(params.supervised, task.name)
-    absent = {f"{control}_4x" for control in get_args(Control)} - {f"{control}_4x" for control in params.controls.gaze}
-    known = [c for c in task.conditions if (c != "real" or supervised) and c not in absent]
+    asked = {f"{control}_4x": control in params.controls.gaze for control in get_args(Control)}
+    asked["real"] = bool(getattr(params.supervised, task.name))
+    known = [condition for condition in task.conditions if asked.get(condition, True)]
     return known + ([f"refined_{variant}" for variant in params.ablations] if task.name == "gaze" else [])
 
 
