@@ -33,7 +33,6 @@ class GazeCondition(StrEnum):  # typer takes lists of enumerations, not of liter
     refined_4x = "refined_4x"
     photographed_4x = "photographed_4x"
     equalised_4x = "equalised_4x"
-    repeated_4x = "repeated_4x"
     real = "real"
     refined_without_history = "refined_without_history"
     refined_global_discriminator = "refined_global_discriminator"
@@ -97,7 +96,7 @@ def train_gaze(condition: Annotated[list[GazeCondition], TrainedOn], seed: Seed 
 
     folds = range(config.load().supervised.folds)
     whats = [(each, fold) for each in condition for fold in (folds if each == "real" else [None])]
-    _run_all(train_gaze.run, whats, seed)
+    _run_all(train_gaze.run, whats, seed, lambda params, each: params.seeds_of("gaze", each))
 
 
 @app.command()
@@ -256,15 +255,21 @@ def ui(port: Annotated[int, typer.Option(help="Port on the loopback address.")] 
     tracking.serve_ui(port)
 
 
-def _run_all(piece: Callable[..., Path | None], whats: Sequence[tuple[Any, ...]], seed: int | None) -> None:
+def _run_all(
+    piece: Callable[..., Path | None],
+    whats: Sequence[tuple[Any, ...]],
+    seed: int | None,
+    seeds_of: Callable[[config.Params, str], Sequence[int]] = lambda params, _: params.seeds,
+) -> None:
     """One instance for each seed and each of `whats`: task or condition, and what `piece` takes after the seed."""
     from benchmarks.training.instances import run_all
 
     params = config.load()
-    if seed is not None and seed not in params.seeds:
-        raise UserError(f"--seed {seed}: not one of the seeds in params.yaml, {list(params.seeds)}; add it there")
-    seeds = params.seeds if seed is None else (seed,)
-    instances = [(str(what), each, *more) for what, *more in whats for each in seeds]
+    instances = [(str(what), each, *more) for what, *more in whats for each in seeds_of(params, str(what))]
+    known = sorted({each for _, each, *_ in instances})
+    if seed is not None and seed not in known:
+        raise UserError(f"--seed {seed}: not one of the seeds in params.yaml, {known}; add it there")
+    instances = [each for each in instances if seed in (None, each[1])]
     run_all(partial(piece, params), instances, params.compute)
 
 

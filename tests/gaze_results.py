@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 LEVELS = {"synthetic": 12.0, "synthetic_4x": 11.0, "refined": 9.0, "refined_4x": 8.0, "real": 5.0}
-LEVELS |= {"photographed_4x": 7.0, "equalised_4x": 9.5, "repeated_4x": 11.0}
+LEVELS |= {"photographed_4x": 7.0, "equalised_4x": 9.5}
 DATA = {"test_data": "d1", "preset": "embedded", "stand_in": True}
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binomtest, ttest_ind
 
 from benchmarks.evaluation import significance
 from benchmarks.evaluation.tasks import GAZE, weighted_mean, weighted_median
@@ -157,7 +157,8 @@ def cohort(rng, seeds=3, persons=8, images=10, *, seed_sd=0.0, person_sd=0.0, im
 def mean_interval(errors, clusters, rng):
     draws = significance.hierarchical_bootstrap(errors, clusters, {"mean": weighted_mean}, rng, 400)["mean"][:, 0]
     by_seed = errors[0].mean(axis=1)
-    return significance.interval(by_seed.mean(), significance.widen(draws, by_seed, len(np.unique(clusters))))
+    wide = significance.widen(draws, by_seed.mean(), [by_seed], len(np.unique(clusters)))
+    return significance.interval(by_seed.mean(), wide)
 
 
 @pytest.mark.parametrize("effects", [{"seed_sd": 1.0}, {"person_sd": 1.0}, {"seed_sd": 0.7, "person_sd": 1.0}])
@@ -218,9 +219,33 @@ def test_widening_is_students_for_seeds_alone_and_for_persons_alone():
     by_seed = np.array([1.0, 2.0, 3.0])
     draws = np.random.default_rng(0).normal(2.0, by_seed.std(ddof=1) / np.sqrt(3), 4000)
     draws = 2 + (draws - draws.mean()) * by_seed.std(ddof=1) / np.sqrt(3) / draws.std(ddof=1)
-    assert significance.widen(draws, by_seed, 8) - 2 == pytest.approx((draws - 2) * 4.302653 / 1.959964, rel=1e-4)
-    alike = np.full(3, 2.0)
-    assert significance.widen(draws, alike, 8) - 2 == pytest.approx((draws - 2) * 2.364624 / 1.959964, rel=1e-4)
+    wide = significance.widen(draws, 2.0, [by_seed], 8)
+    assert wide - 2 == pytest.approx((draws - 2) * 4.302653 / 1.959964, rel=1e-4)
+    wide = significance.widen(draws, 2.0, [np.full(3, 2.0)], 8)
+    assert wide - 2 == pytest.approx((draws - 2) * 2.364624 / 1.959964, rel=1e-4)
+
+
+def test_widening_of_a_difference_of_other_seeds_is_welchs():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(5, 1, 12), rng.normal(3, 0.4, 4)
+    draws = rng.normal(size=4000)
+    se = np.sqrt(a.var(ddof=1) / 12 + b.var(ddof=1) / 4)
+    draws = 2 + (draws - draws.mean()) / draws.std(ddof=1) * se
+    welch = ttest_ind(a, b, equal_var=False).confidence_interval(0.95)  # pyright: ignore[reportAttributeAccessIssue]
+    factor = (welch.high - welch.low) / 2 / se / 1.959964
+    assert significance.widen(draws, 2.0, [a, b], 8) - 2 == pytest.approx((draws - 2) * factor, rel=1e-4)
+
+
+def test_a_condition_with_more_seeds_draws_its_own():
+    rng = np.random.default_rng(0)
+    few, many = rng.normal(0, 1, (4, 1)), rng.normal(0, 1, (12, 1))
+    errors = [np.tile(values, 5) for values in (few, few + 1, many)]
+    alike = np.zeros(5, dtype=int)
+    draws = significance.hierarchical_bootstrap(errors, alike, {"mean": weighted_mean}, rng, 4000)["mean"]
+    assert draws[:, 1] - draws[:, 0] == pytest.approx(1)
+    assert abs(np.corrcoef(draws[:, 0], draws[:, 2])[0, 1]) < 0.05
+    of_few, of_many = few.var(ddof=1) / 4, many.var(ddof=1) / 12
+    assert draws.var(axis=0) == pytest.approx([of_few, of_few, of_many], rel=0.1)
 
 
 def test_p_is_never_0_and_doubles_the_smaller_tail():

@@ -61,6 +61,18 @@ def test_known_differences_are_found_and_judged(metrics):
         assert (found["optimistic"]["mcnemar_p"] is None) == (claim.metric == "mean_error_deg")
 
 
+def test_further_seeds_of_synthetic_images_make_their_mean_surer():
+    twelve = gaze_results({"synthetic": 12.0, "synthetic_4x": 11.0}, seeds=12, person_sd=0, seed_sd=0.1)
+    others = gaze_results({c: LEVELS[c] for c in LEVELS if not c.startswith("synthetic")}, person_sd=0)
+    few, more = (summarise(pd.concat([rows, others], ignore_index=True)) for rows in (twelve.query("seed < 3"), twelve))
+    assert len(more["gaze"]["synthetic_4x"]["mean_error_deg"]["seeds"]) == 12
+    assert more["data"]["gaze"]["seeds"] == [0, 1, 2]
+    visible = [each["comparisons"]["gaze"]["refined_4x_mean_error"]["smallest_effect"] for each in (few, more)]
+    assert visible[1] < visible[0] / 2
+    with pytest.raises(UserError, match="condition synthetic has no seed 11"):
+        summarise(pd.concat([twelve.query("condition != 'synthetic' or seed < 11"), others], ignore_index=True))
+
+
 def test_the_share_of_the_gap_is_the_ratio_of_the_measured_gaps(metrics):
     value = {c: metrics["gaze"][c]["mean_error_deg"]["value"] for c in LEVELS}
     for suffix in ("", "_4x"):

@@ -111,7 +111,7 @@ def test_both_tasks_share_one_file_and_one_gate(metrics, tmp_path):
     regression.accept(both, tmp_path / "accepted.json", "first values of both")
     accepted = summary.read(tmp_path / "accepted.json")
     rows = regression.compare(both, accepted)
-    assert (list(rows["task"]).count("gaze"), list(rows["task"]).count("hand")) == (32, 25)
+    assert (list(rows["task"]).count("gaze"), list(rows["task"]).count("hand")) == (28, 25)
     assert set(rows["status"]) == {"ok"}
 
     worse = copy.deepcopy(both)

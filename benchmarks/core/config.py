@@ -17,13 +17,14 @@ Count = Annotated[int, Field(ge=0)]
 Rate = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Schedule = Literal["constant", "linear", "cosine"]  # benchmarks/training/schedules.py
-Control = Literal["photographed", "equalised", "repeated"]  # benchmarks/stages/control.py
+Control = Literal["photographed", "equalised"]  # benchmarks/stages/control.py
 Variant = Literal["without_history", "global_discriminator", "neither"]
 VARIANTS: dict[str, dict[str, Any]] = {  # section 3.3: what each takes from simgan.gaze
     "without_history": {"history": 0},
     "global_discriminator": {"discriminator": "global"},
     "neither": {"history": 0, "discriminator": "global"},
 }
+UNREFINED = ("synthetic", "synthetic_4x")  # gaze: need no refiner, and scatter most from seed to seed
 
 FIGURE6 = {"seeds": True, "compute": True, "simgan": {"gaze"}, "data": {"gaze"}}  # what decides that experiment
 
@@ -192,6 +193,7 @@ class GazeCNNParams(Section):
     patience: Positive
     validation_share: Annotated[float, Field(gt=0, lt=1)]
     validation_images: Positive
+    further_seeds: Count
     share_1x: Share
     log_every: Positive
 
@@ -262,6 +264,13 @@ class Params(Section):
     simgan: SimGANs
     estimators: Estimators
     evaluation: Evaluation
+
+    def seeds_of(self, task: str, condition: str) -> tuple[int, ...]:
+        """`seeds`; of gaze CNNs on unrefined synthetic images also the next numbers, as many as `further_seeds`."""
+        if task != "gaze" or condition not in UNREFINED:
+            return self.seeds
+        start = max(self.seeds) + 1
+        return (*self.seeds, *range(start, start + self.estimators.gaze.further_seeds))
 
 
 def load(path: Path = Path("params.yaml")) -> Params:

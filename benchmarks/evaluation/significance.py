@@ -4,7 +4,7 @@ Images of one person, and frames of one sequence, resemble one another, so the e
 as independent, are optimistic; the bootstrap resamples seeds, persons or blocks of frames, and images.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -127,25 +127,28 @@ class Interval:
     se: float
 
 
-def widen(draws: np.ndarray, by_seed: np.ndarray, clusters: int) -> np.ndarray:
-    """Spread draws (R,) about the mean of by_seed (S,) as Student's t asks of so few seeds and clusters.
+def widen(draws: np.ndarray, estimate: float, by_seed: Sequence[np.ndarray], clusters: int) -> np.ndarray:
+    """Spread draws (R,) about the estimate as Student's t asks of so few seeds and clusters.
 
-    The factor is t / z at the 97.5th percentile. Its degrees of freedom are Satterthwaite's for the two parts
-    of the draws' variance: that of the mean over seeds (S - 1) and the rest, which is the clusters' (clusters
-    - 1).
+    by_seed are the values (S,), one a seed, whose mean the estimate is; two of them, each with seeds of its own, where
+    it is the difference of their means. The factor is t / z at the 97.5th percentile. Its degrees of freedom are
+    Satterthwaite's for the parts of the draws' variance: those of the means over seeds (S - 1 each) and the rest,
+    which is the clusters' (clusters - 1).
     """
     from scipy.stats import norm, t
 
-    seeds = len(by_seed)
     total = float(np.var(draws, ddof=1))
-    if total == 0 or max(seeds, clusters) == 1:
+    several = [each for each in by_seed if len(each) > 1]
+    if total == 0 or not (several or clusters > 1):
         return draws
-    from_seeds = min(float(np.var(by_seed, ddof=1)) / seeds, total) if seeds > 1 else 0.0
-    if clusters == 1:
-        from_seeds = total
-    parts = ((from_seeds, seeds - 1), (total - from_seeds, clusters - 1))
+    parts = [(float(np.var(each, ddof=1)) / len(each), len(each) - 1) for each in several]
+    from_seeds = sum(part for part, _ in parts)
+    if clusters == 1 and from_seeds == 0:
+        parts, from_seeds = [(1.0, free) for _, free in parts], float(len(parts))
+    if clusters == 1 or from_seeds > total:
+        parts, from_seeds = [(part * total / from_seeds, free) for part, free in parts], total
+    parts.append((total - from_seeds, clusters - 1))
     freedom = total**2 / sum(part**2 / free for part, free in parts if part > 0)
-    estimate = np.mean(by_seed)
     return estimate + (draws - estimate) * (t.ppf(0.975, freedom) / norm.ppf(0.975))
 
 
@@ -183,7 +186,7 @@ def interval(estimate: float, draws: np.ndarray, level: float = LEVEL) -> Interv
 
 
 def hierarchical_bootstrap(
-    errors: np.ndarray,
+    errors: Sequence[np.ndarray] | np.ndarray,
     clusters: np.ndarray,
     statistics: Mapping[str, Statistic],
     generator: np.random.Generator,
@@ -191,26 +194,26 @@ def hierarchical_bootstrap(
 ) -> dict[str, np.ndarray]:
     """Resample seeds, then clusters, then images; statistic name -> draws (R, C) for C conditions.
 
-    errors (C, S, N) or, with K errors an image, (C, S, N, K): the same N images, of clusters (N,), under every
-    condition and seed. A draw is the mean over the drawn seeds of each seed's statistic over the drawn images. One
-    resample serves all conditions, statistics and seeds: differences of columns are paired, and the clusters' luck,
-    which all seeds share, is not averaged away (seeds and clusters are crossed, not nested: Owen 2007, the
-    pigeonhole bootstrap).
+    errors: of each condition (S, N) or, with K errors an image, (S, N, K): the same N images, of clusters (N,), under
+    every condition and seed. A draw is the mean over the drawn seeds of each seed's statistic over the drawn images.
+    One resample serves all statistics and seeds, and all conditions that have as many seeds, which are the same ones:
+    differences of their columns are paired, and the clusters' luck, which all seeds share, is not averaged away (seeds
+    and clusters are crossed, not nested: Owen 2007, the pigeonhole bootstrap). A condition with more seeds draws its
+    own.
 
     Of n seeds or clusters n - 1 are drawn, which makes the variance of a mean unbiased; drawing n would lose
     a third of it at three seeds (Rao and Wu 1988). With a single one there is nothing to draw from: it is
     kept, and the interval then says nothing about others.
     """
-    conditions, seeds = errors.shape[:2]
-    draws = {name: np.empty((resamples, conditions)) for name in statistics}
+    draws = {name: np.empty((resamples, len(errors))) for name in statistics}
     start = 0
     for weights in _image_weights(clusters, generator, resamples):
         stop = start + len(weights)
-        seed_weights = _drawn(generator, seeds, len(weights))
+        seed_weights = {seeds: _drawn(generator, seeds, len(weights)) for seeds in sorted({*map(len, errors)})}
         for name, statistic in statistics.items():
-            for c in range(conditions):
-                by_seed = np.stack([statistic(errors[c, s], weights) for s in range(seeds)], axis=1)  # (R, S)
-                draws[name][start:stop, c] = (by_seed * seed_weights).sum(axis=1) / seed_weights.sum(axis=1)
+            for c, condition in enumerate(errors):
+                by_seed = np.stack([statistic(seed, weights) for seed in condition], axis=1)  # (R, S)
+                draws[name][start:stop, c] = np.average(by_seed, axis=1, weights=seed_weights[len(condition)])
         start = stop
     return draws
 

@@ -29,12 +29,13 @@ DIGITS = 6  # significant digits in metrics.json: what float64 sums agree on acr
 
 @dataclass(frozen=True)
 class Results:
-    """errors (C, S, N) or (C, S, N, K): the same N images, of clusters (N,), under each condition and seed.
+    """errors: of each condition (S, N) or (S, N, K); the same N images, of clusters (N,), under each and every seed.
 
-    There are K errors an image where the task has more than one column of them.
+    There are K errors an image where the task has more than one column of them. All conditions have `seeds`, in this
+    order; those that have more (`Task.more_seeds`) have all the same ones, these first.
     """
 
-    errors: np.ndarray
+    errors: list[np.ndarray]
     clusters: np.ndarray
     seeds: list[int]
 
@@ -45,9 +46,9 @@ class Results:
 
 @dataclass(frozen=True)
 class Estimates:
-    """One metric under the task's C conditions: by_seed (C, S) as measured, draws (R, C) bootstrapped."""
+    """One metric under the task's C conditions: by_seed, of each (S,), as measured; draws (R, C) bootstrapped."""
 
-    by_seed: np.ndarray
+    by_seed: list[np.ndarray]
     draws: np.ndarray
 
 
@@ -74,7 +75,7 @@ def summarise(
     }
     described = {
         **(data or {}),
-        "images": results.errors.shape[2],
+        "images": len(results.clusters),
         f"{task.cluster}s": results.cluster_count,
         "seeds": results.seeds,
         "resamples": resamples,
@@ -153,27 +154,36 @@ def paired(rows: pd.DataFrame, task: Task) -> Results:
         rows = rows.assign(**{task.cluster: blocks(rows)})
     ordered = rows.sort_values(["condition", "seed", "image"], kind="stable")
     groups = dict(iter(ordered.groupby(["condition", "seed"])))
-    seeds = sorted(int(seed) for seed in rows["seed"].unique())
-    cells = [(condition, seed) for condition in task.conditions for seed in seeds]
+    usual = [condition for condition in task.conditions if condition not in task.more_seeds] or task.conditions
+    seeds = sorted(int(seed) for seed in rows.loc[rows["condition"].isin(usual), "seed"].unique())
+    further = sorted(int(seed) for seed in set(rows["seed"]).difference(seeds))
+    of = {condition: seeds if condition in usual else seeds + further for condition in task.conditions}
+    cells = [(condition, seed) for condition in task.conditions for seed in of[condition]]
     for condition, seed in cells:
         if (condition, seed) not in groups:
             raise UserError(f"results of {task.name}: condition {condition} has no seed {seed}; evaluate it")
     reference = groups[cells[0]]
     for cell in cells[1:]:
         _same_images(groups[cell], reference, task)
-    measured = np.array([groups[cell][errors].to_numpy(np.float64) for cell in cells])
-    shape = (len(task.conditions), len(seeds), len(reference), *([len(errors)] if len(errors) > 1 else []))
-    return Results(measured.reshape(shape), reference[task.cluster].to_numpy(), seeds)
+    columns = errors if len(errors) > 1 else errors[0]
+    measured = [
+        np.stack([groups[condition, seed][columns].to_numpy(np.float64) for seed in of[condition]])
+        for condition in task.conditions
+    ]
+    return Results(measured, reference[task.cluster].to_numpy(), seeds)
 
 
 def _unmeasured(task: Task, results: Results) -> dict[str, float]:
     """Condition -> share of the optional errors that are NaN. UserError where an estimator has none at all."""
-    optional = results.errors[..., [task.errors.index(column) for column in task.optional]]
-    shares = np.isnan(optional).mean(axis=(2, 3))  # (C, S)
-    for c, s in np.argwhere(shares == 1):
-        where = f"condition {task.conditions[c]} seed {results.seeds[s]}"
-        raise UserError(f"results of {task.name}: {where} has no {task.optional[0]} at all; evaluate again")
-    return {condition: float(share) for condition, share in zip(task.conditions, shares.mean(axis=1), strict=True)}
+    optional = [task.errors.index(column) for column in task.optional]
+    unmeasured = {}
+    for condition, errors in zip(task.conditions, results.errors, strict=True):
+        shares = np.isnan(errors[..., optional]).mean(axis=(1, 2))  # (S,)
+        for s in np.flatnonzero(shares == 1):
+            where = f"condition {condition} seed {results.seeds[s]}"
+            raise UserError(f"results of {task.name}: {where} has no {task.optional[0]} at all; evaluate again")
+        unmeasured[condition] = float(shares.mean())
+    return unmeasured
 
 
 def _same_images(group: pd.DataFrame, reference: pd.DataFrame, task: Task) -> None:
@@ -194,14 +204,15 @@ def _place(row: pd.Series) -> str:
     return f"condition {row['condition']} seed {row['seed']} image {row['image']}"
 
 
-def _by_seed(errors: np.ndarray, metric: Metric) -> np.ndarray:
-    once = np.ones((1, errors.shape[2]))
-    return np.array([[metric(seed, once)[0] for seed in condition] for condition in errors])
+def _by_seed(errors: list[np.ndarray], metric: Metric) -> list[np.ndarray]:
+    once = np.ones((1, errors[0].shape[1]))
+    return [np.array([metric(seed, once)[0] for seed in condition]) for condition in errors]
 
 
 def _measured(estimates: Estimates, c: int, results: Results, metric: Metric) -> dict[str, Any]:
     by_seed = estimates.by_seed[c]
-    found = interval(by_seed.mean(), widen(estimates.draws[:, c], by_seed, results.cluster_count))
+    value = by_seed.mean()
+    found = interval(value, widen(estimates.draws[:, c], value, [by_seed], results.cluster_count))
     most = np.inf if metric.d is None else 1.0  # widening knows no bounds: an error has one, a fraction two
     low, high = max(found.low, 0.0), min(found.high, most)
     return {"value": found.estimate, "low": low, "high": high, "seeds": by_seed.tolist()}
@@ -243,12 +254,14 @@ def direction_verdict(difference: Interval, p_holm: float, higher_is_better: boo
 def _difference(
     claim: Claim, task: Task, results: Results, estimates: dict[str, Estimates]
 ) -> tuple[Interval, np.ndarray]:
-    """a - b, and its draws (R,)."""
+    """a - b, and its draws (R,): paired by seed where both have the same seeds."""
     a, b = task.conditions.index(claim.a), task.conditions.index(claim.b)
     metric = estimates[claim.metric]
-    by_seed = metric.by_seed[a] - metric.by_seed[b]
-    draws = widen(metric.draws[:, a] - metric.draws[:, b], by_seed, results.cluster_count)
-    return interval(by_seed.mean(), draws), draws
+    of_a, of_b = metric.by_seed[a], metric.by_seed[b]
+    by_seed = [of_a - of_b] if len(of_a) == len(of_b) else [of_a, of_b]
+    estimate = of_a.mean() - of_b.mean()
+    draws = widen(metric.draws[:, a] - metric.draws[:, b], estimate, by_seed, results.cluster_count)
+    return interval(estimate, draws), draws
 
 
 def _share_of_gap_closed(
@@ -270,9 +283,14 @@ def _share_of_gap_closed(
 
 
 def _optimistic(claim: Claim, task: Task, results: Results) -> dict[str, float | None]:
-    """The paper's practice: exact tests in which every image or joint under every seed counts as independent."""
+    """The paper's practice: exact tests in which every image or joint under every seed counts as independent.
+
+    They need pairs: of the seeds that both conditions have.
+    """
     metric = task.metrics[claim.metric]
-    a, b = (metric.select(results.errors[task.conditions.index(side)]).ravel() for side in (claim.a, claim.b))
+    of_a, of_b = (results.errors[task.conditions.index(side)] for side in (claim.a, claim.b))
+    seeds = min(len(of_a), len(of_b))
+    a, b = (metric.select(errors[:seeds]).ravel() for errors in (of_a, of_b))
     mcnemar_p = None if metric.d is None else mcnemar(hits(a, metric.d), hits(b, metric.d))
     return {"binomial_p": sign_test(a, b), "mcnemar_p": mcnemar_p}
 

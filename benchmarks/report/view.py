@@ -158,7 +158,6 @@ GAZE = View(
         "refined_4x": Look("refined 4×", _REFINED),
         "photographed_4x": Look("photographed 4× (positive control)", "#009E73"),
         "equalised_4x": Look("equalised 4× (learns nothing)", "#CC79A7"),
-        "repeated_4x": Look("synthetic 4× again (negative control)", "#E69F00", (2, 2)),
         "real": Look("real, supervised", _REAL, _REAL_DASHES),
     },
     metrics={
@@ -188,7 +187,6 @@ GAZE = View(
         "photographed": "Positive control: the simulator's own scenes taken by the stand-in's webcams, with the "
         "simulator's labels. The most that changing the looks of synthetic images could win.",
         "equalised": "A rival that learns nothing: the synthetic images after histogram equalisation.",
-        "synthetic again": "Negative control: the same synthetic images, the CNN trained with other random numbers.",
         "error": "Angle between the true and the estimated direction of gaze, in degrees, for one test image.",
         "mean, median error": "Of the test images' errors, for each seed; then the mean over seeds.",
     },

@@ -1,8 +1,7 @@
 """Stage control: the images of a control condition, from the same scenes as the synthetic ones and with their labels.
 
 `photographed` is the positive control: the simulator's scenes taken by the webcams of the stand-in, the most that a
-refiner could win. `equalised` learns nothing: histogram equalisation, as MPIIGaze is published. `repeated` is the
-negative control: the synthetic images again, on which CNNs of other seeds are trained.
+refiner could win. `equalised` learns nothing: histogram equalisation, as MPIIGaze is published.
 """
 
 from collections.abc import Iterator
@@ -25,7 +24,7 @@ def run(params: Params, name: Control) -> None:
     synthetic = open_store(STORES / "synthetic", "gaze")
     store = write_store(
         STORES / name,
-        _photographed(params) if name == "photographed" else _copied(synthetic, name == "equalised"),
+        _photographed(params) if name == "photographed" else _equalised(synthetic),
         task="gaze",
         domain=name,
         count=len(synthetic),
@@ -44,9 +43,9 @@ def _photographed(params: Params) -> Iterator[tuple[np.ndarray, pd.DataFrame]]:
     return eyes.photographed(scenes.count, scenes.seed, world.persons)
 
 
-def _copied(synthetic: Store, equalise: bool) -> Iterator[tuple[np.ndarray, pd.DataFrame]]:
+def _equalised(synthetic: Store) -> Iterator[tuple[np.ndarray, pd.DataFrame]]:
     start = 0
     for labels in synthetic.label_chunks(CHUNK):
         images = np.array(synthetic.images[start : start + len(labels)])
         start += len(labels)
-        yield np.stack([cv2.equalizeHist(image) for image in images]) if equalise else images, labels
+        yield np.stack([cv2.equalizeHist(image) for image in images]), labels

@@ -36,7 +36,7 @@ def run(params: Params, name: str) -> None:
     with whole(runs) as beside:
         beside.mkdir()
         for condition in trained(params, task):
-            for seed in params.seeds:
+            for seed in params.seeds_of(name, condition):
                 if name == "gaze" and condition == "real":
                     errors = folded_errors(params.supervised.folds, known, seed, test, device)
                 else:

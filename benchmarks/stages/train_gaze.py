@@ -1,7 +1,6 @@
 """Stage train-gaze: section 3.1's CNN on one condition and seed; writes its best weights.
 
-Weights and batch order depend on the seed alone: the conditions of one seed differ in their images only. The negative
-control `repeated` has the synthetic images and other weights and batches.
+Weights and batch order depend on the seed alone: the conditions of one seed differ in their images only.
 """
 
 from pathlib import Path
@@ -52,7 +51,6 @@ def run(params: Params, condition: str, seed: int, fold: int | None = None) -> P
     if fold is not None:
         persons, known = store.columns(["person"])["person"], persons_of(open_store(STORES / "real", TASK))
         images = images[trains_on(persons, known, fold, params.supervised.folds)]
-    luck = "repeated/" if condition.startswith("repeated") else ""
 
     shuffled = torch.randperm(len(images), generator=generator(seed, f"train-gaze/{TASK}/split"))
     order = torch.from_numpy(images)[shuffled]
@@ -66,7 +64,7 @@ def run(params: Params, condition: str, seed: int, fold: int | None = None) -> P
             "or change estimators.gaze.validation_share in params.yaml"
         )
 
-    torch.manual_seed(derive(seed, f"train-gaze/{TASK}/{luck}weights"))
+    torch.manual_seed(derive(seed, f"train-gaze/{TASK}/weights"))
     architecture = {"fc9600": settings.fc9600, "width": settings.width, "hidden": settings.hidden}
     network = place(GazeCNN(**architecture), device)
 
@@ -94,7 +92,7 @@ def run(params: Params, condition: str, seed: int, fold: int | None = None) -> P
         validate_every=settings.validate_every,
         patience=settings.patience,
         decay=SCHEDULES[settings.schedule],
-        generator=generator(seed, f"train-gaze/{TASK}/{luck}".rstrip("/")),
+        generator=generator(seed, f"train-gaze/{TASK}"),
     )
     name = condition if fold is None else f"{condition}/fold{fold}"
     return train(

@@ -91,6 +91,7 @@ def train(
             torch.save({"trainer": trainer.state_dict(), "window": window}, beside)
 
     kind, _, fold = condition.partition("/")
+    folds = {"fold": fold} if fold else {}
     run_name = f"{stage} {condition} seed {seed}" if condition else f"{stage} seed {seed}"
 
     def look(run: tracking.Run) -> None:
@@ -103,7 +104,7 @@ def train(
         folder / "events",
         experiment=task,
         name=run_name,
-        params=tracking.flatten(settings) | {"task": task, "condition": kind, "fold": fold, "seed": seed},
+        params=tracking.flatten(settings) | {"task": task, "condition": kind, "seed": seed} | folds,
         tags={"stage": stage, "task": task, "condition": kind, "seed": str(seed), "env.device": str(device)},
         inputs={key: (store.digest, len(store)) for key, store in inputs.items()},
         resume_step=trainer.step if resumed else None,

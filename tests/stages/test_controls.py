@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks.core.config import Control, Params
+from benchmarks.core.config import Params
 from benchmarks.core.errors import UserError
 from benchmarks.datasets import eyes
 from benchmarks.datasets.store import open_store
-from benchmarks.evaluation.tasks import GAZE, GAZE_UNSEEN, HAND
+from benchmarks.evaluation.tasks import GAZE, GAZE_UNSEEN, HAND, halved
 from benchmarks.stages import control, evaluate, report, train_gaze
 from benchmarks.training.folds import fold_of, trains_on
 from benchmarks.training.tensors import save_weights
@@ -34,17 +34,12 @@ def test_photographed_scenes_are_the_simulators_with_its_labels():
         next(eyes.photographed(8, 5, [40]))
 
 
-def test_equalised_and_repeated_images_keep_the_synthetic_labels(workspace: Path, tiny: Tiny):
+def test_equalised_images_keep_the_synthetic_labels(workspace: Path, tiny: Tiny):
     synthetic = open_store(STORES / "synthetic", "gaze")
-    expected: dict[Control, np.ndarray] = {
-        "equalised": np.stack([cv2.equalizeHist(np.array(image)) for image in synthetic.images]),
-        "repeated": synthetic.images,
-    }
-    for name, images in expected.items():
-        control.run(tiny(), name)
-        store = open_store(STORES / name, "gaze")
-        assert np.array_equal(store.images, images)
-        pd.testing.assert_frame_equal(store.labels, synthetic.labels)
+    control.run(tiny(), "equalised")
+    store = open_store(STORES / "equalised", "gaze")
+    assert np.array_equal(store.images, np.stack([cv2.equalizeHist(np.array(image)) for image in synthetic.images]))
+    pd.testing.assert_frame_equal(store.labels, synthetic.labels)
 
 
 def test_photographed_needs_scenes_that_can_be_rendered(workspace: Path, tiny: Tiny):
@@ -53,14 +48,25 @@ def test_photographed_needs_scenes_that_can_be_rendered(workspace: Path, tiny: T
         control.run(tiny({"data.gaze.synthetic": files}), "photographed")
 
 
-def test_the_negative_control_differs_from_synthetic_in_its_random_numbers(workspace: Path, tiny: Tiny, monkeypatch):
-    trainers = []
-    monkeypatch.setattr(train_gaze, "train", lambda trainer, **_: trainers.append(trainer))
-    for condition in ("synthetic_4x", "repeated_4x", "equalised_4x"):
-        train_gaze.run(tiny(), condition, 0)
-    synthetic, repeated, equalised = (trainer.network.fc[-1].weight for trainer in trainers)
-    assert torch.equal(synthetic, equalised)
-    assert not torch.equal(synthetic, repeated)
+def test_further_seeds_are_of_synthetic_images_alone(tiny: Tiny):
+    params = tiny({"seeds": [0, 3]})
+    assert params.seeds_of("gaze", "synthetic_4x") == (0, 3, 4, 5)
+    assert params.seeds_of("gaze", "refined_4x") == params.seeds_of("hand", "synthetic") == (0, 3)
+
+
+def test_the_negative_control_sets_half_of_the_seeds_against_the_other_half():
+    seeds = {"synthetic_4x": (0, 1, 7, 8, 9), "refined_4x": (0, 1)}
+    columns = ["condition", "seed", "image", "error_deg"]
+    rows = pd.DataFrame([(c, s, i, s) for c in seeds for s in seeds[c] for i in range(2)], columns=columns)
+    found = halved(rows)
+    assert found[["condition", "seed", "error_deg"]].iloc[::2].to_numpy().tolist() == [
+        ["synthetic_4x", 0, 0],
+        ["synthetic_4x_again", 0, 1],
+        ["synthetic_4x", 1, 7],
+        ["synthetic_4x_again", 1, 8],
+    ]
+    assert len(found) == 8
+    assert halved(rows.query("seed < 8")).empty
 
 
 def test_folds_deal_out_known_persons_and_then_the_others():

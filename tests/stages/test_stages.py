@@ -135,7 +135,6 @@ ALLOWED = {
     "refined_4x": {"refined/0"},
     "photographed_4x": {"photographed"},
     "equalised_4x": {"equalised"},
-    "repeated_4x": {"repeated"},
     "real": {"real", "real_labelled"},
 }
 
