@@ -48,10 +48,10 @@ PAIRS, REALS = 12, 12
 SELECTION = (
     "Every choice was made without labels of the real domain. Learning rates, K_d and K_g are the paper's where it "
     "prints them and the preset keeps them. lambda is the value whose refined images have the nearest 7x7 patches to "
-    "unlabelled real ones among those that keep the synthetic images' edges. Steps, batches and learning rates of the gaze "
-    "benchmark were tried on persons 24 to 39 of the stand-in, who are in no set of this run (README, How lambda and the "
-    "steps were chosen). Every estimator keeps the weights with the best loss on a held-out part of its "
-    "own training images."
+    "unlabelled real ones among those that keep the synthetic images' edges. Steps, batches and learning rates of the "
+    "gaze benchmark were tried on persons 24 to 39 of the stand-in, who are in no set of this run (README, How lambda "
+    "and the steps were chosen). Every estimator keeps the weights with the best loss on a held-out part of its own "
+    "training images."
 )
 
 
