@@ -83,10 +83,9 @@ def _costs(params: Params) -> list[str]:
         probed = min(SIDE, size[0]), min(SIDE, size[1])
         gan = simgan_seconds(params, name, probed, device) * np.prod(size) / np.prod(probed)
         fit = estimator_seconds(params, name, device)
-        conditions = trained(params, task)
-        each = len(conditions) + (params.supervised.folds - 1 if name == "gaze" and "real" in conditions else 0)
-        rounds = math.ceil(seeds / beside)
-        seconds = rounds * (gan + fit * each)
+        folds = {"real": params.supervised.folds} if name == "gaze" else {}
+        fits = sum(len(params.seeds_of(name, each)) * folds.get(each, 1) for each in trained(params, task))
+        seconds = math.ceil(seeds / beside) * gan + math.ceil(fits / beside) * fit
         bytes_each = np.prod(size) * (1 if name == "gaze" else 2)
         real, test = images(params, name, "real"), images(params, name, "test")
         disk = int(bytes_each * (synthetic * (1 + seeds) + 2 * real + test))
@@ -94,7 +93,7 @@ def _costs(params: Params) -> list[str]:
         history = 4 * np.prod(size) * settings.history
         memory = max(memory, history + 4 * np.prod(size) * settings.batch * (settings.features * settings.blocks * 6))
         lines += [
-            f"  {name}: SimGAN {seeds} x {duration(gan)}, estimators {each * seeds} x at most {duration(fit)}",
+            f"  {name}: SimGAN {seeds} x {duration(gan)}, estimators {fits} x at most {duration(fit)}",
             f"    {synthetic} synthetic images, {real} real, {test} for testing; stores about {disk / GIB:.1f} GiB",
             f"    batch {settings.batch} (SimGAN), {estimator.batch} (estimator)",
         ]

@@ -29,7 +29,7 @@ TINY = {
     "estimators.hand": {"features": 8, "depth": 2, "side": 8, "batch": 4, "max_steps": 8, "validate_every": 4}
     | {"validation_images": 4, "log_every": 4},
     "estimators.gaze": {"width": 0.1, "hidden": 8, "batch": 8, "max_steps": 12, "validate_every": 4, "log_every": 4}
-    | {"validation_images": 8, "further_seeds": 2},
+    | {"validation_images": 8, "further_seeds": 0},
     "evaluation": {"resamples": 100},
 }
 

@@ -49,7 +49,7 @@ def test_photographed_needs_scenes_that_can_be_rendered(workspace: Path, tiny: T
 
 
 def test_further_seeds_are_of_synthetic_images_alone(tiny: Tiny):
-    params = tiny({"seeds": [0, 3]})
+    params = tiny({"seeds": [0, 3], "estimators.gaze.further_seeds": 2})
     assert params.seeds_of("gaze", "synthetic_4x") == (0, 3, 4, 5)
     assert params.seeds_of("gaze", "refined_4x") == params.seeds_of("hand", "synthetic") == (0, 3)
 

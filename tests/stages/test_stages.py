@@ -34,7 +34,8 @@ def train_all(params: Params) -> None:
     for seed in params.seeds:
         train_simgan.run(params, "gaze", seed)
         refine.run(params, "gaze", seed)
-        for condition in CONDITIONS:
+    for condition in CONDITIONS:
+        for seed in params.seeds_of("gaze", condition):
             for fold in range(params.supervised.folds) if condition == "real" else [None]:
                 train_gaze.run(params, condition, seed, fold)
 
@@ -109,11 +110,12 @@ def test_1x_is_a_quarter_of_what_is_not_held_out(workspace: Path, tiny: Tiny, mo
 
 
 def test_evaluation_has_a_row_per_image_with_the_right_error(workspace: Path, tiny: Tiny):
-    params = tiny({"seeds": [0]})
+    params = tiny({"seeds": [0], "estimators.gaze.further_seeds": 1})
     train_all(params)
     evaluate.run(params, "gaze")
     rows = pd.read_parquet("results/gaze.parquet")
-    assert len(rows) == len(CONDITIONS) * 24
+    assert len(rows) == (len(CONDITIONS) + 2) * 24
+    assert set(rows.loc[rows["seed"] == 1, "condition"]) == {"synthetic", "synthetic_4x"}
     row = rows[(rows.condition == "real") & (rows.image == 7)].iloc[0]
     assert row.person == "p01" and row.seen
     test = open_store(Path("stores/gaze/test"), "gaze")
