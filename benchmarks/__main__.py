@@ -265,11 +265,12 @@ def _run_all(
     from benchmarks.training.instances import run_all
 
     params = config.load()
-    instances = [(str(what), each, *more) for what, *more in whats for each in seeds_of(params, str(what))]
-    known = sorted({each for _, each, *_ in instances})
-    if seed is not None and seed not in known:
-        raise UserError(f"--seed {seed}: not one of the seeds in params.yaml, {known}; add it there")
-    instances = [each for each in instances if seed in (None, each[1])]
+    instances = []
+    for what, *more in whats:
+        known = seeds_of(params, str(what))
+        if seed is not None and seed not in known:
+            raise UserError(f"--seed {seed}: not one of {what}'s seeds in params.yaml, {list(known)}; add it there")
+        instances += [(str(what), each, *more) for each in known if seed in (None, each)]
     run_all(partial(piece, params), instances, params.compute)
 
 

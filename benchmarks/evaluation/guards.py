@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.core.config import VARIANTS
 from benchmarks.core.errors import UserError
 from benchmarks.core.files import instance
+from benchmarks.evaluation.tasks import TASKS
 
 Guards = dict[str, dict[str, list[float]]]  # task -> guard -> one value a seed
 
@@ -182,12 +182,12 @@ def _last_quarter(file: Path) -> dict[str, float]:
 
 def _fits(root: Path, task: str, seeds: Sequence[int]) -> dict[str, list[float]]:
     """The least validation loss of each condition's estimators; the mean over the folds, where there are folds."""
-    ablated = {f"{task}-refined_{variant}" for variant in VARIANTS}
     stage = f"train-{task}"
-    folders = [folder for folder in sorted((root / "runs" / stage).glob(f"{task}-*")) if folder.name not in ablated]
     guards = {
-        f"{stage}/{folder.name.removeprefix(f'{task}-')}/{VALIDATION}": [_best(folder, seed) for seed in seeds]
-        for folder in folders
+        f"{stage}/{condition}/{VALIDATION}": [
+            _best(root / "runs" / stage / f"{task}-{condition}", seed) for seed in seeds
+        ]
+        for condition in TASKS[task].conditions
     }
     return _complete(guards, seeds)
 

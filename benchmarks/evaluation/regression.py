@@ -48,8 +48,8 @@ def compare(metrics: dict[str, Any], accepted: dict[str, Any]) -> pd.DataFrame:
         tolerance^2 = t^2 (s^2 + e^2) (1/k + 1/k_accepted) + (NUMERICAL * accepted)^2
 
     s    spread between seeds when accepted: the condition's own or, if larger, that pooled over the metric's
-         conditions, since a spread of three seeds can be near 0 by luck. The current spread is not used: a
-         change that makes training erratic must not widen its own tolerance.
+         conditions with the fewest seeds, since a spread of three seeds can be near 0 by luck. The current spread
+         is not used: a change that makes training erratic must not widen its own tolerance.
     e    what the luck of single test images, n of them, adds at one seed (`image_error` of the summary, which
          falls with 1 / sqrt(n)). It is within s already, if by luck not all of it: this errs to the lenient.
     t    Student's one-sided 99.5 % quantile at the pooled spread's degrees of freedom, which are
@@ -110,7 +110,10 @@ def _tasks(metrics: dict[str, Any]) -> list[str]:
 
 
 def _spread(accepted: dict[str, Any], task: str, where: str) -> tuple[dict[str, dict[str, float]], int]:
-    """metric -> condition -> spread between seeds (own or pooled, the larger), and the pooled freedom."""
+    """metric -> condition -> spread between seeds (own or pooled, the larger), and the pooled freedom.
+
+    Those with more seeds than others are no part of the pool: they would outweigh the rest, and need it least.
+    """
     conditions = accepted[task]
     short = [c for c, measured in conditions.items() if any(len(m["seeds"]) < 2 for m in measured.values())]
     if short:
@@ -119,8 +122,10 @@ def _spread(accepted: dict[str, Any], task: str, where: str) -> tuple[dict[str, 
     freedom = 0
     for metric in next(iter(conditions.values())):
         seeds = {c: np.array(measured[metric]["seeds"]) for c, measured in conditions.items()}
-        freedom = sum(len(values) - 1 for values in seeds.values())
-        pooled = sum(float(((values - values.mean()) ** 2).sum()) for values in seeds.values()) / freedom
+        fewest = min(map(len, seeds.values()))
+        few = [values for values in seeds.values() if len(values) == fewest]
+        freedom = len(few) * (fewest - 1)
+        pooled = sum(float(((values - values.mean()) ** 2).sum()) for values in few) / freedom
         spread[metric] = {c: max(float(values.var(ddof=1)), pooled) ** 0.5 for c, values in seeds.items()}
     return spread, freedom
 

@@ -199,7 +199,7 @@ def hierarchical_bootstrap(
     One resample serves all statistics and seeds, and all conditions that have as many seeds, which are the same ones:
     differences of their columns are paired, and the clusters' luck, which all seeds share, is not averaged away (seeds
     and clusters are crossed, not nested: Owen 2007, the pigeonhole bootstrap). A condition with more seeds draws its
-    own.
+    own; what it shares with the others, such as a seed's first weights, is then left out, which errs to the wide.
 
     Of n seeds or clusters n - 1 are drawn, which makes the variance of a mean unbiased; drawing n would lose
     a third of it at three seeds (Rao and Wu 1988). With a single one there is nothing to draw from: it is

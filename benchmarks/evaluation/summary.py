@@ -157,6 +157,8 @@ def paired(rows: pd.DataFrame, task: Task) -> Results:
     usual = [condition for condition in task.conditions if condition not in task.more_seeds] or task.conditions
     seeds = sorted(int(seed) for seed in rows.loc[rows["condition"].isin(usual), "seed"].unique())
     further = sorted(int(seed) for seed in set(rows["seed"]).difference(seeds))
+    if len(seeds) == 1:  # further ones would hide that nothing is known of the others' spread
+        further = []
     of = {condition: seeds if condition in usual else seeds + further for condition in task.conditions}
     cells = [(condition, seed) for condition in task.conditions for seed in of[condition]]
     for condition, seed in cells:

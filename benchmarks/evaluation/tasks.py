@@ -227,20 +227,21 @@ NEGATIVE_CONTROL = replace(  # nothing to find: a verdict other than inconclusiv
 )
 
 
-def halved(rows: pd.DataFrame) -> pd.DataFrame:
-    """Results -> those of condition synthetic_4x for NEGATIVE_CONTROL: every other seed is the other condition.
+def split(rows: pd.DataFrame) -> pd.DataFrame:
+    """Results -> those of condition synthetic_4x for NEGATIVE_CONTROL: every third seed is the other condition.
 
-    Of an odd number of seeds the last is left out; of fewer than four none are left, since a single one has no spread.
+    So the two have unequal numbers of seeds, as the claims' conditions. Empty for fewer than six seeds: two on either
+    side are the least that have a spread.
     """
     first, other = NEGATIVE_CONTROL.conditions
     seeds = sorted(rows.loc[rows["condition"] == first, "seed"].unique())
-    pairs = list(zip(seeds[::2], seeds[1::2], strict=False)) if len(seeds) >= 4 else []
-    halves = [
-        rows.query("condition == @first and seed == @seed").assign(condition=condition, seed=number)
-        for number, pair in enumerate(pairs)
-        for condition, seed in zip((first, other), pair, strict=True)
+    parts = {other: seeds[::3], first: [seed for k, seed in enumerate(seeds) if k % 3]} if len(seeds) >= 6 else {}
+    chosen = [
+        rows.query(f"condition == '{first}' and seed == {seed}").assign(condition=condition, seed=number)
+        for condition, part in parts.items()
+        for number, seed in enumerate(part)
     ]
-    return pd.concat([rows.head(0), *halves], ignore_index=True)
+    return pd.concat([rows.head(0), *chosen], ignore_index=True)
 
 
 JOINTS = (  # NYU's 14 evaluation joints, in the order of its indices

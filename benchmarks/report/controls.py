@@ -67,7 +67,7 @@ def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
 def _compared(view: View, record: Record) -> str:
     if record["a"] in view.looks:
         return difference_label(view, record)
-    return f"{view.looks[record['b']].label}, half of the seeds − the other half"
+    return f"{view.looks[record['b']].label}, a third of the seeds − the other seeds"
 
 
 def _share(record: Record) -> str:

@@ -33,7 +33,7 @@ CODE = re.compile(r"`([^`]+)`|(?<![\w/])(reports/[\w/.-]*\w)")  # what sentences
 GLOSSARY = {
     "refined": "A synthetic image that has passed the refiner R; it keeps the label it was rendered with.",
     "within d": "Share of test images, or of their joints, whose error is at most d; an error of exactly d counts.",
-    "seed": "One whole repetition: refiner, discriminator and estimator all trained anew.",
+    "seed": "One repetition: refiner, discriminator and estimator all trained anew; on unrefined images the estimator.",
     "95 % interval": "From a bootstrap over seeds, persons or blocks of frames, and images: it covers other seeds "
     "and other persons or frames like these, not other data sets.",
     "share of the gap closed": "(refined − synthetic) / (supervised − synthetic), of mean errors or of shares within "

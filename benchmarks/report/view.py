@@ -187,8 +187,8 @@ GAZE = View(
         "photographed": "Positive control: the simulator's own scenes taken by the stand-in's webcams, with the "
         "simulator's labels. The most that changing the looks of synthetic images could win.",
         "equalised": "A rival that learns nothing: the synthetic images after histogram equalisation.",
-        "further seeds": "CNNs on unrefined synthetic images need no refiner and scatter most from seed to seed: "
-        "there can be more of them than of others, at 1× and at 4× (`estimators.gaze.further_seeds`).",
+        "further seeds": "CNNs on unrefined synthetic images need no refiner, so that more of them are cheap: these "
+        "rows can have more seeds than others, at 1× and at 4× (`estimators.gaze.further_seeds`).",
         "error": "Angle between the true and the estimated direction of gaze, in degrees, for one test image.",
         "mean, median error": "Of the test images' errors, for each seed; then the mean over seeds.",
     },

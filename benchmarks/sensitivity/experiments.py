@@ -21,8 +21,8 @@ class Experiment:
 
 BASELINE = Experiment("baseline", "healthy", "The pipeline as it is, on this machine.")
 RERUNS = (
-    Experiment("seeds_10", "healthy", "Other seeds, from 10.", seeds_from=10),
-    Experiment("seeds_20", "healthy", "Other seeds, from 20.", seeds_from=20),
+    Experiment("seeds_100", "healthy", "Other seeds, from 100.", seeds_from=100),
+    Experiment("seeds_200", "healthy", "Other seeds, from 200.", seeds_from=200),
     Experiment("threads_2", "healthy", "Two threads a training: other last bits.", params={"compute.threads": 2}),
 )
 

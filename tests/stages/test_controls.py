@@ -13,7 +13,8 @@ from benchmarks.core.config import Params
 from benchmarks.core.errors import UserError
 from benchmarks.datasets import eyes
 from benchmarks.datasets.store import open_store
-from benchmarks.evaluation.tasks import GAZE, GAZE_UNSEEN, HAND, halved
+from benchmarks.evaluation import summary
+from benchmarks.evaluation.tasks import GAZE, GAZE_UNSEEN, HAND, NEGATIVE_CONTROL, split
 from benchmarks.stages import control, evaluate, report, train_gaze
 from benchmarks.training.folds import fold_of, trains_on
 from benchmarks.training.tensors import save_weights
@@ -54,19 +55,22 @@ def test_further_seeds_are_of_synthetic_images_alone(tiny: Tiny):
     assert params.seeds_of("gaze", "refined_4x") == params.seeds_of("hand", "synthetic") == (0, 3)
 
 
-def test_the_negative_control_sets_half_of_the_seeds_against_the_other_half():
-    seeds = {"synthetic_4x": (0, 1, 7, 8, 9), "refined_4x": (0, 1)}
-    columns = ["condition", "seed", "image", "error_deg"]
-    rows = pd.DataFrame([(c, s, i, s) for c in seeds for s in seeds[c] for i in range(2)], columns=columns)
-    found = halved(rows)
-    assert found[["condition", "seed", "error_deg"]].iloc[::2].to_numpy().tolist() == [
-        ["synthetic_4x", 0, 0],
-        ["synthetic_4x_again", 0, 1],
-        ["synthetic_4x", 1, 7],
-        ["synthetic_4x_again", 1, 8],
-    ]
-    assert len(found) == 8
-    assert halved(rows.query("seed < 8")).empty
+def test_the_negative_control_sets_a_third_of_the_seeds_against_the_others():
+    """Errors of 10 degrees, and 2 more for the seeds that are set against the others."""
+    seeds = {"synthetic_4x": (0, 1, 2, 3, 8, 9, 10), "refined_4x": (0, 1)}
+    apart = {0: 2, 3: 2, 10: 2}
+    rows = pd.DataFrame(
+        [(c, s, i, 10 + apart.get(s, 0) + s / 100, f"p{i}", True) for c in seeds for s in seeds[c] for i in range(4)],
+        columns=["condition", "seed", "image", "error_deg", "person", "seen"],
+    )
+    found = summary.summarise(split(rows), NEGATIVE_CONTROL, np.random.default_rng(0), {}, 200)
+    compared = found["comparisons"]["negative_control"]["other_seeds_mean_error"]
+    assert found["negative_control"]["synthetic_4x"]["mean_error_deg"]["seeds"] == pytest.approx(
+        [10.01, 10.02, 10.08, 10.09]
+    )
+    assert compared["difference"] == pytest.approx(2 + 0.13 / 3 - 0.05, abs=1e-4)
+    assert compared["verdict"] == "contradicted"  # a control that can fail
+    assert split(rows.query("seed < 9")).empty
 
 
 def test_folds_deal_out_known_persons_and_then_the_others():
