@@ -174,6 +174,23 @@ def test_intervals_cover_the_truth_where_images_alone_do_not(effects):
     assert naive / trials < 0.65
 
 
+def test_intervals_cover_a_difference_of_conditions_with_unequal_seeds():
+    """Four seeds that agree against twelve that do not, and persons whom the conditions suit differently."""
+    rng = np.random.default_rng(4)
+    covered, trials = 0, 150
+    for _ in range(trials):
+        few, clusters = cohort(rng, 4, seed_sd=0.2, person_sd=0.3)
+        many, _ = cohort(rng, 12, seed_sd=1.2, person_sd=0.3)
+        errors = [few[0], many[0]]
+        draws = significance.hierarchical_bootstrap(errors, clusters, {"mean": weighted_mean}, rng, 400)["mean"]
+        by_seed = [each.mean(axis=1) for each in errors]
+        estimate = by_seed[0].mean() - by_seed[1].mean()
+        wide = significance.widen(draws[:, 0] - draws[:, 1], estimate, by_seed, 8)
+        found = significance.interval(estimate, wide)
+        covered += found.low <= 0 <= found.high
+    assert 0.90 <= covered / trials <= 0.99
+
+
 def test_every_condition_is_resampled_alike():
     """Two conditions that differ by 1 at every image: only paired draws see that as certain."""
     errors, clusters = cohort(np.random.default_rng(0), seed_sd=1, person_sd=1)
