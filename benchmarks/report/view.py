@@ -188,7 +188,7 @@ GAZE = View(
         "simulator's labels. The most that changing the looks of synthetic images could win.",
         "equalised": "A rival that learns nothing: the synthetic images after histogram equalisation.",
         "further seeds": "CNNs on unrefined synthetic images need no refiner, so that more of them are cheap: these "
-        "rows can have more seeds than others, at 1× and at 4× (`estimators.gaze.further_seeds`).",
+        "rows can have more seeds than others, at 1× and at 4× (estimators.gaze.further_seeds).",
         "error": "Angle between the true and the estimated direction of gaze, in degrees, for one test image.",
         "mean, median error": "Of the test images' errors, for each seed; then the mean over seeds.",
     },
