@@ -1,8 +1,8 @@
 """Section 2.1, equations 1 to 4, and the feature transforms psi.
 
-Units ("canonical", README): every loss is the mean over the images of the batch of a **sum** over patches or pixels,
-with images in [-1, 1]. The paper writes sums over the batch too; a mean leaves lambda the same and the learning rate
-independent of the batch size.
+Units ("canonical", docs/ledger.md): every loss is the mean over the images of the batch of a **sum** over patches or
+pixels, with images in [-1, 1]. The paper writes sums over the batch too; a mean leaves lambda the same and the learning
+rate independent of the batch size.
 """
 
 import math

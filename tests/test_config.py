@@ -24,7 +24,7 @@ from tests.conftest import tiny_values, write_yaml
         ("simgan.gaze.k_g", 2.5, "simgan.gaze.k_g: must be of type integer, got 2.5"),
         ("simgan.gaze.psi", "identify", "simgan.gaze.psi: must be 'identity', "),
         ("data.gaze.test.source", "camra", "data.gaze.test.source: must be one of 'simulator', 'camera', "),
-        ("data.gaze.test.persons", [7, 40], "data.gaze.test.persons.1: must be less than or equal to 39, got 40"),
+        ("data.gaze.test.persons", [7, 120], "data.gaze.test.persons.1: must be less than or equal to 119, got 120"),
         ("seeds", [0, "one"], "seeds.1: must be of type integer, got 'one'"),
         ("estimators.gaze.validation_share", 1, "estimators.gaze.validation_share: must be less than 1, got 1"),
     ],

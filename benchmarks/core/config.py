@@ -48,7 +48,7 @@ class Camera(Section):
     source: Literal["camera"]
     count: Positive
     seed: Count
-    persons: tuple[Annotated[int, Field(ge=0, le=39)], ...] = Field(min_length=1)
+    persons: tuple[Annotated[int, Field(ge=0, le=119)], ...] = Field(min_length=1)
 
 
 class OnDisk(Section):

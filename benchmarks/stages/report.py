@@ -49,8 +49,8 @@ SELECTION = (
     "No label of a tested image was read to choose a network, a step or lambda. Learning rates, K_d and K_g are the "
     "paper's where it prints them and the preset keeps them. lambda is the value whose refined images have the nearest "
     "7x7 patches to unlabelled real ones among those that keep the synthetic images' edges. Steps, batches and "
-    "learning rates of gaze were tried on persons 24 to 39 of the stand-in, with their labels; they are in no set of "
-    "this run. The number of seeds was raised after a run whose verdicts were all inconclusive (docs/presets.md). "
+    "learning rates of gaze were tried on other persons of the stand-in, with their labels; they are in no set of "
+    "this run. The numbers of seeds and of persons were raised after runs that saw too little (docs/presets.md). "
     "Every estimator keeps the weights with the best loss on a held-out part of its own training images."
 )
 

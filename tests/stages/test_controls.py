@@ -31,8 +31,8 @@ def test_photographed_scenes_are_the_simulators_with_its_labels():
     others = [np.corrcoef(clean[i].ravel(), taken[i - 1].ravel())[0, 1] for i in range(24)]
     assert np.mean(alike) > 0.7 > np.mean(others) + 0.2
     assert np.array_equal(next(eyes.photographed(8, 5, [3, 8]))[0], taken[:8])
-    with pytest.raises(UserError, match="distinct numbers from 0 to 39"):
-        next(eyes.photographed(8, 5, [40]))
+    with pytest.raises(UserError, match="distinct numbers from 0 to 119"):
+        next(eyes.photographed(8, 5, [120]))
 
 
 def test_equalised_images_keep_the_synthetic_labels(workspace: Path, tiny: Tiny):

@@ -45,7 +45,7 @@ def camera(count: int, seed: int, persons: Sequence[int]) -> Iterator[Chunk]:
     """The stand-in for real eyes: as `simulator`, image i of person `persons[i % len(persons)]` ("p00" and so on).
 
     A person's looks, habits and webcam depend on the person's number alone, not on `seed`. Raises UserError
-    if `persons` is empty, names one twice or one outside 0..39.
+    if `persons` is empty, names one twice or one outside 0..119.
     """
     _check(persons)
     for chunk, size in _chunks(count):

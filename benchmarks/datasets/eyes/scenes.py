@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.datasets.eyes import geometry as geo
 from benchmarks.datasets.eyes.geometry import Scenes
 
-PERSONS = 40
+PERSONS = 120
 ROUND = 15  # glasses and webcams go round after so many persons, as MPIIGaze has
 GLASSES = (2, 5, 9, 12)
 # Albedos of skin and iris go round the persons, so that every half of them has light and dark.
