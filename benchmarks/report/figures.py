@@ -239,6 +239,7 @@ def _dash(look: Look) -> Any:
 
 
 def _narrow(label: str) -> str:
+    label = label.partition(" (")[0]
     return label.replace(", ", ",\n").replace(" 4×", "\n4×").replace(" 3×", "\n3×").replace("stand-in ", "stand-in\n")
 
 
