@@ -45,6 +45,8 @@ class HandCondition(StrEnum):
     real = "real"
     synthetic_3x = "synthetic_3x"
     refined_3x = "refined_3x"
+    photographed = "photographed"
+    photographed_3x = "photographed_3x"
 
 
 @app.command()
@@ -58,11 +60,11 @@ def load_synthesis(
 
 
 @app.command()
-def control(name: Annotated[config.Control, typer.Argument(help="Which control.")]) -> None:
+def control(task: Task, name: Annotated[config.Control, typer.Argument(help="Which control.")]) -> None:
     """Stage: the images of a control condition."""
     from benchmarks.stages import control
 
-    control.run(config.load(), name)
+    control.run(config.load(), task, name)
 
 
 @app.command()

@@ -25,7 +25,6 @@ from benchmarks.training.instances import at_once
 from benchmarks.training.tensors import choose_device, optimizer, place
 from estimators.gaze_cnn import GazeCNN, gaze_loss
 from estimators.hourglass import Hourglass, hourglass_loss
-from simgan.networks import GAZE_LAYERS, HAND_LAYERS
 
 PROBE = 4  # images a step when timing; a larger batch costs in proportion
 SIDE = 64  # the side of crops when timing, of heat maps a quarter; larger ones cost in proportion to their area
@@ -142,7 +141,6 @@ def simgan_seconds(params: Params, task: str, size: tuple[int, int], device: tor
 
     trainer, _ = prepare(
         settings.model_copy(update=once),
-        layers={"gaze": GAZE_LAYERS, "hand": HAND_LAYERS}[task],
         channels=1,
         size=size,
         draw_synthetic=draw,

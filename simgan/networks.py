@@ -33,6 +33,7 @@ Padding = Literal["reflect", "zeros"]
 GAZE_LAYERS: Layers = (Conv(3, 2, 96), Conv(3, 2, 64), Pool(3, 1), Conv(3, 1, 32), Conv(1, 1, 32))
 # Section 3.2.
 HAND_LAYERS: Layers = (Conv(7, 4, 96), Conv(5, 2, 64), Pool(3, 2), Conv(3, 2, 32), Conv(1, 1, 32))
+LAYERS = {"gaze": GAZE_LAYERS, "hand": HAND_LAYERS}
 
 
 class ResNetBlock(nn.Module):

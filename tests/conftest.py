@@ -76,9 +76,17 @@ def eye_store(
     write_store(path, [(images, labels)], task="gaze", domain=domain, count=count, shape=(35, 55), summary=summary)
 
 
-def hand_store(path: Path, frames: int, seed: int, *, labelled: bool = True, views: Sequence[int] = (0, 1, 2)) -> None:
+def hand_store(
+    path: Path,
+    frames: int,
+    seed: int,
+    *,
+    labelled: bool = True,
+    views: Sequence[int] = (0, 1, 2),
+    source=hands.simulator,
+) -> None:
     """Rendered hands, 32x32."""
-    chunks = [(images, labels if labelled else None) for images, labels in hands.simulator(frames, seed, views, 32)]
+    chunks = [(images, labels if labelled else None) for images, labels in source(frames, seed, views, 32)]
     count = frames * len(views)
     write_store(path, chunks, task="hand", domain=path.name, count=count, shape=(32, 32), dtype="uint16")
 
@@ -104,6 +112,7 @@ def hand_workspace(workspace: Path) -> Path:
     """The same with small stores of rendered hands."""
     stores = workspace / "stores/hand"
     hand_store(stores / "synthetic", 16, 1)
+    hand_store(stores / "photographed", 16, 1, source=hands.photographed)
     hand_store(stores / "real", 12, 2, labelled=False)
     hand_store(stores / "real_labelled", 12, 2)
     hand_store(stores / "test", 8, 3, views=(0,))

@@ -6,6 +6,7 @@ import pandas as pd
 from benchmarks.evaluation.tasks import JOINTS
 
 LEVELS = {"synthetic": 9.0, "refined": 7.0, "real": 4.0, "synthetic_3x": 8.0, "refined_3x": 6.0}
+LEVELS |= {"photographed": 6.0, "photographed_3x": 5.0}
 DATA = {"test_data": "h1", "preset": "embedded", "stand_in": True}
 MM_PER_PX = 300 / 224
 

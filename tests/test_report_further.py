@@ -9,9 +9,10 @@ import pytest
 
 from benchmarks import report, verdicts
 from benchmarks.evaluation import summary
-from benchmarks.evaluation.tasks import ABLATIONS, BASELINES, GAZE, NEGATIVE_CONTROL, TABLE3
+from benchmarks.evaluation.tasks import ABLATIONS, BASELINES, GAZE, HAND, NEGATIVE_CONTROLS, TABLE3
 from benchmarks.report import ablations, answers, controls
 from benchmarks.report.view import VIEWS
+from tests import hand_results
 from tests.gaze_results import DATA, gaze_results
 from tests.invented import Page, invented, invented_measures
 
@@ -144,20 +145,33 @@ def test_people_are_not_replaced_by_a_classifier(metrics):
 
 
 def test_the_page_says_what_the_benchmark_can_see(metrics):
-    """Gap 11 - 7 degrees; a refiner without any control beside it, or a task that has none, says nothing."""
-    found = summary.merge(metrics, summarised({"synthetic_4x": 11.0, "synthetic_4x_again": 11.0}, NEGATIVE_CONTROL))
+    """Gap 11 - 7 degrees; a refiner without any control beside it says nothing."""
+    again = summarised({"synthetic_4x": 11.0, "synthetic_4x_again": 11.0}, NEGATIVE_CONTROLS["gaze"])
+    found = summary.merge(metrics, again)
     seen = controls.section(VIEWS["gaze"], found)
     assert seen is not None and seen.table is not None
     records = {record["name"]: record for record in seen.table.records}
-    assert list(records) == list(controls.READINGS)
-    assert records["other_seeds_mean_error"]["verdict"] == "inconclusive"
+    assert list(records) == [*controls.READINGS["gaze"], *controls.NEGATIVE]
+    assert records["other_seeds"]["verdict"] == "inconclusive"
     gap = -found["comparisons"]["gaze"]["photographed_mean_error"]["difference"]
-    assert f"The closable gap is {gap:.2f} degrees" in seen.note
+    assert f"The closable gap is {gap:.2f}°" in seen.note
     share = found["comparisons"]["gaze"]["refined_4x_mean_error"]
     assert records["refined_4x_mean_error"]["share_of_closable_gap"] == pytest.approx(
         -share["difference"] / gap, rel=1e-4
     )
-    assert controls.section(VIEWS["hand"], found) is None
+    without = [condition for condition in GAZE.conditions if condition not in ("photographed_4x", "equalised_4x")]
+    assert controls.section(VIEWS["gaze"], summarised(dict.fromkeys(without, 9.0), GAZE)) is None
+
+
+def test_hands_have_their_controls_in_points():
+    levels = {**hand_results.LEVELS, "photographed_3x": 8.0}
+    found = summary.summarise(hand_results.hand_results(levels), HAND, np.random.default_rng(0), hand_results.DATA, 400)
+    seen = controls.section(VIEWS["hand"], found)
+    assert seen is not None and seen.table is not None
+    records = {record["name"]: record for record in seen.table.records}
+    assert list(records) == list(controls.READINGS["hand"])
+    assert "pt" in seen.table.columns[1].cell(records["refined_within_5px"])
+    assert "closable gap is" in seen.note or "no gap that a refiner could close" in seen.note
 
 
 def test_the_first_sentences_answer_by_verdict(metrics):

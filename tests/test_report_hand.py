@@ -63,8 +63,9 @@ def test_table_4_file_has_the_metrics_numbers_and_the_papers(given: dict, out: P
             measured = given["metrics"]["hand"][row["condition"]][metric]
             read_back = [float(row[key]) for key in (metric, f"{metric}_low", f"{metric}_high")]
             assert read_back == [measured[key] for key in ("value", "low", "high")]
-    printed = [float(row["published_table4"]) for row in rows]
-    assert printed == pytest.approx([0.697, 0.724, 0.745, 0.777, 0.833])
+    printed = [row["published_table4"] for row in rows]
+    assert [float(number) for number in printed[:5]] == pytest.approx([0.697, 0.724, 0.745, 0.777, 0.833])
+    assert set(printed[5:]) == {""}  # the paper has no controls
 
 
 def test_joints_file_has_each_joints_share_and_mean(given: dict, out: Path) -> None:

@@ -149,6 +149,7 @@ class SimGANParams(Section):
     kernel: Positive
     padding: Literal["reflect", "zeros"]
     discriminator: Literal["local", "global"]
+    discriminator_layers: Literal["gaze", "hand"]
     discriminator_width: Rate
     lam: Annotated[float, Field(ge=0)]
     psi: Literal["identity", "channel_mean", "derivatives", "convolutional"]
@@ -251,6 +252,7 @@ class Supervised(Section):
 
 class Controls(Section):
     gaze: tuple[Control, ...]
+    hand: tuple[Literal["photographed"], ...]
 
 
 class Params(Section):

@@ -212,38 +212,6 @@ GAZE_UNSEEN = replace(  # persons whom no training saw: stricter than the paper,
     },
 )
 
-NEGATIVE_CONTROL = replace(  # nothing to find: a verdict other than inconclusive would be a false one
-    GAZE,
-    name="negative_control",
-    conditions=("synthetic_4x", "synthetic_4x_again"),
-    claims={
-        "other_seeds_mean_error": Claim(
-            "the same synthetic images train a better estimator with other seeds, 4x (mean error)",
-            "synthetic_4x_again",
-            "synthetic_4x",
-            "mean_error_deg",
-        )
-    },
-)
-
-
-def split(rows: pd.DataFrame) -> pd.DataFrame:
-    """Results -> those of condition synthetic_4x for NEGATIVE_CONTROL: every third seed is the other condition.
-
-    So the two have unequal numbers of seeds, as the claims' conditions. Empty for fewer than six seeds: two on either
-    side are the least that have a spread.
-    """
-    first, other = NEGATIVE_CONTROL.conditions
-    seeds = sorted(rows.loc[rows["condition"] == first, "seed"].unique())
-    parts = {other: seeds[::3], first: [seed for k, seed in enumerate(seeds) if k % 3]} if len(seeds) >= 6 else {}
-    chosen = [
-        rows.query(f"condition == '{first}' and seed == {seed}").assign(condition=condition, seed=number)
-        for condition, part in parts.items()
-        for number, seed in enumerate(part)
-    ]
-    return pd.concat([rows.head(0), *chosen], ignore_index=True)
-
-
 JOINTS = (  # NYU's 14 evaluation joints, in the order of its indices
     "pinky_tip",
     "pinky_hinge",
@@ -280,8 +248,8 @@ def worst_joint_px(errors: np.ndarray) -> np.ndarray:
     return worst(joints_px(errors))
 
 
-def hand_claim(text: str, a: str, b: str, supervised: str | None = None) -> Claim:
-    return Claim(f"{text} (joints within 5 px)", a, b, "within_5px", supervised)
+def hand_claim(text: str, a: str, b: str, supervised: str | None = None, photographed: str | None = None) -> Claim:
+    return Claim(f"{text} (joints within 5 px)", a, b, "within_5px", supervised, photographed)
 
 
 HAND = Task(
@@ -290,7 +258,7 @@ HAND = Task(
     optional=MILLIMETRES,
     identity=("person", "sequence", "frame"),
     cluster="block",
-    conditions=("synthetic", "refined", "real", "synthetic_3x", "refined_3x"),
+    conditions=("synthetic", "refined", "real", "synthetic_3x", "refined_3x", "photographed", "photographed_3x"),
     metrics={
         "within_5px": within_metric(5.0, joints_px),
         "within_5px_heatmap": within_metric(5 * HEAT_MAP_PIXEL, joints_px),
@@ -300,10 +268,18 @@ HAND = Task(
     },
     claims={
         "refined_within_5px": hand_claim(
-            "refined images train a better estimator than synthetic ones", "refined", "synthetic", "real"
+            "refined images train a better estimator than synthetic ones",
+            "refined",
+            "synthetic",
+            supervised="real",
+            photographed="photographed",
         ),
         "refined_3x_within_5px": hand_claim(
-            "refined images train a better estimator than synthetic ones, 3x", "refined_3x", "synthetic_3x", "real"
+            "refined images train a better estimator than synthetic ones, 3x",
+            "refined_3x",
+            "synthetic_3x",
+            supervised="real",
+            photographed="photographed_3x",
         ),
         "more_synthetic_within_5px": hand_claim(
             "three times the synthetic images train a better estimator", "synthetic_3x", "synthetic"
@@ -317,8 +293,54 @@ HAND = Task(
         "real_beats_refined_within_5px": hand_claim(
             "labelled real images train a better estimator than as many refined ones", "real", "refined"
         ),
+        "photographed_within_5px": hand_claim(
+            "the simulator's scenes through the stand-in's sensor train a better estimator than its renders",
+            "photographed",
+            "synthetic",
+        ),
+        "photographed_3x_within_5px": hand_claim(
+            "the simulator's scenes through the stand-in's sensor train a better estimator than its renders, 3x",
+            "photographed_3x",
+            "synthetic_3x",
+        ),
     },
 )
+
+
+def negative_control(task: Task, condition: str, claim: Claim) -> Task:
+    """Synthetic images against the same with other seeds: nothing to find, a verdict would be a false one."""
+    again = f"{condition}_again"
+    text = f"the same synthetic images train a better estimator with other seeds ({claim.text.rpartition('(')[2]}"
+    return replace(
+        task,
+        name=f"{task.name}_negative_control",
+        conditions=(condition, again),
+        more_seeds=(condition,),
+        claims={"other_seeds": Claim(text, again, condition, claim.metric)},
+    )
+
+
+NEGATIVE_CONTROLS = {
+    "gaze": negative_control(GAZE, "synthetic_4x", GAZE.claims["refined_4x_mean_error"]),
+    "hand": negative_control(HAND, "synthetic_3x", HAND.claims["refined_3x_within_5px"]),
+}
+
+
+def split(rows: pd.DataFrame, control: Task) -> pd.DataFrame:
+    """Results -> those of a negative control's first condition: every third seed is the other condition.
+
+    So gaze's two have unequal numbers of seeds, as the claims' conditions. Empty for fewer than four seeds: two on
+    either side are the least that have a spread.
+    """
+    first, other = control.conditions
+    seeds = sorted(rows.loc[rows["condition"] == first, "seed"].unique())
+    parts = {other: seeds[::3], first: [seed for k, seed in enumerate(seeds) if k % 3]} if len(seeds) >= 4 else {}
+    chosen = [
+        rows.query(f"condition == '{first}' and seed == {seed}").assign(condition=condition, seed=number)
+        for condition, part in parts.items()
+        for number, seed in enumerate(part)
+    ]
+    return pd.concat([rows.head(0), *chosen], ignore_index=True)
 
 
 def ablated(text: str, condition: str) -> Claim:

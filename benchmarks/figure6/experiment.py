@@ -19,7 +19,6 @@ from benchmarks.datasets.store import open_store, write_store
 from benchmarks.training.algorithm1 import prepare
 from benchmarks.training.loop import train
 from benchmarks.training.tensors import choose_device
-from simgan.networks import GAZE_LAYERS
 
 FOLDER = Path("figure6")
 IMAGES = 2000  # of each domain, at most
@@ -73,7 +72,6 @@ def refine(params: Params, psi: str, seed: int) -> Path:
     height, width = synthetic.images.shape[1:3]
     trainer, _ = prepare(
         settings,
-        layers=GAZE_LAYERS,
         channels=3,
         size=(height, width),
         draw_synthetic=lambda count, random: draw(synthetic.images, count, random),

@@ -192,7 +192,7 @@ def persons(ax: "Axes", errors: pd.DataFrame, view: View) -> None:
             fontsize=8.5,
             color=GREY,
         )
-    ax.set_xticks(positions, [_narrow(view.looks[name].label) for name in names])
+    ax.set_xticks(positions, [_narrow(view.looks[name].label) for name in names], fontsize=8)
     ax.set(ylabel=f"mean error ({view.unit_name})", xlim=(-0.55, len(names) - 0.6))
     ax.set_ylim(bottom=0)
     ax.grid(axis="x", visible=False)

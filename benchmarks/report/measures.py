@@ -24,6 +24,9 @@ ROWS = (  # group, key, name, which way is real
     ("artefacts", "speckle", "Speckle, ratio", "1"),
     ("artefacts", "saturated", "Saturated pixels, excess share", "0"),
     ("artefacts", "rim", "Rim, excess", "0"),
+    ("outline", "ragged", "Outline, ragged: length over that of the smoothed hand", "as real"),
+    ("outline", "holes", "Outline, holes, share of the hand", "as real"),
+    ("outline", "specks", "Outline, pieces apart, share of the hand", "as real"),
     ("two_sample", "accuracy", "A classifier tells it from real, share right", "0.5"),
 )
 
@@ -43,6 +46,7 @@ def images(view: View, seeds: Sequence[Measures]) -> Section:
             "refined_high": max(seed[group]["refined"][key] for seed in seeds),
         }
         for group, key, name, ideal in ROWS
+        if group in seeds[0]
     ]
     return Section(
         id=f"{view.task.name}-images",
@@ -63,6 +67,7 @@ def images(view: View, seeds: Sequence[Measures]) -> Section:
             ],
         ),
         note=_preserved([seed["preservation"] for seed in seeds if "preservation" in seed])
+        + _moved([seed["moved"] for seed in seeds if "moved" in seed])
         + "The classifier plays Table 1's people: its own small network, trained on half of the images and tested on "
         "the rest, with other real persons or frames; what it still tells apart, people may not.",
     )
@@ -128,6 +133,19 @@ def _preserved(kept: Sequence[Measures]) -> str:
         f"Ground truth: refining moves the iris by {mean:.2f} ± {sd:.2f} px (the paper, by hand, pupils: 1.1 ± 0.8), "
         f"measured with an error of {error:.2f} px; in {lost:.0%} of the refined images no iris could be fitted. "
     )
+
+
+def _moved(seeds: Sequence[Measures]) -> str:
+    if not seeds:
+        return ""
+    right, down, distance, area, overlap = (
+        np.mean([seed[key] for seed in seeds]) for key in ("right", "down", "distance", "area", "overlap")
+    )
+    return (
+        f"The outline: refining moves the hand's middle by {distance:.2f} px of the crop ({right:+.2f} to the right, "
+        f"{down:+.2f} down, on average), changes its area by {area:+.1%}, and leaves {overlap:.1%} of it in place "
+        "(intersection over union). "
+    ).replace("-", "−")
 
 
 def mean_over(values: Sequence[float | None]) -> float | None:

@@ -90,15 +90,6 @@ def comparisons(view: View, found: Mapping[str, Any]) -> Table:
         )
     holds = f"Over seeds and {view.resampled}"
 
-    def shown(record: Record, key: str) -> str:
-        return signed(record[key] * _scale(view, record), _unit(view, record), _digits(view, record))
-
-    def bounds(record: Record) -> str:
-        return interval(record["low"], record["high"], _scale(view, record), _digits(view, record))
-
-    def smallest(record: Record) -> str:
-        return number(record["smallest_effect"] * _scale(view, record), _unit(view, record), _digits(view, record))
-
     return Table(
         name=f"{view.task.name}_comparisons",
         caption="The declared comparisons: difference with its 95 % interval, and tests of no difference.",
@@ -110,10 +101,10 @@ def comparisons(view: View, found: Mapping[str, Any]) -> Table:
                 lambda r: f"({view.metrics[r['metric']].lower()})",
                 numeric=False,
             ),
-            Column("This run", lambda r: shown(r, "difference"), bounds, group=holds),
+            Column("This run", lambda r: difference(view, r), lambda r: bounds(view, r), group=holds),
             Column("p", lambda r: p_value(r["p"]), group=holds),
             Column("p, Holm", lambda r: p_value(r["p_holm"]), group=holds),
-            Column("Smallest visible", smallest, group=holds),
+            Column("Smallest visible", lambda r: size(view, r, "smallest_effect"), group=holds),
             Column("Verdict", lambda r: r["verdict"], numeric=False, group=holds),
             Column("Binomial p", lambda r: p_value(r["binomial_p"]), group=OPTIMISTIC),
             Column("McNemar p", lambda r: p_value(r["mcnemar_p"]), group=OPTIMISTIC),
@@ -202,6 +193,21 @@ def readings(view: View) -> Table:
             Column("The curve at 13°", lambda r: number(r["percent_at_13deg"], " %")),
         ],
     )
+
+
+def difference(view: View, record: Record) -> str:
+    """A comparison's difference with its sign, in the unit of its metric."""
+    return signed(record["difference"] * _scale(view, record), _unit(view, record), _digits(view, record))
+
+
+def bounds(view: View, record: Record) -> str:
+    """The difference's interval."""
+    return interval(record["low"], record["high"], _scale(view, record), _digits(view, record))
+
+
+def size(view: View, record: Record, key: str) -> str:
+    """A comparison's `key` without its sign, in the unit of its metric."""
+    return number(abs(record[key]) * _scale(view, record), _unit(view, record), _digits(view, record))
 
 
 def difference_label(view: View, record: Record) -> str:

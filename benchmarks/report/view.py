@@ -102,8 +102,14 @@ class View:
 
 # Okabe and Ito's palette: distinct under every common colour blindness, and in grey.
 _SYNTHETIC, _REFINED, _REAL = "#D55E00", "#0072B2", "#333333"
+_PHOTOGRAPHED = "#009E73"
 _FEW = (4, 1.6)
 _REAL_DASHES = (1, 1.4)
+
+PHOTOGRAPHED = (
+    "Positive control: the simulator's own scenes as the stand-in's webcams or depth sensor see them, with the "
+    "simulator's labels. The most that changing the looks of synthetic images could win."
+)
 
 
 def _table2() -> tuple[Published, ...]:
@@ -156,7 +162,7 @@ GAZE = View(
         "synthetic_4x": Look("synthetic 4×", _SYNTHETIC),
         "refined": Look("refined", _REFINED, _FEW),
         "refined_4x": Look("refined 4×", _REFINED),
-        "photographed_4x": Look("photographed 4× (positive control)", "#009E73"),
+        "photographed_4x": Look("photographed 4× (positive control)", _PHOTOGRAPHED),
         "equalised_4x": Look("equalised 4× (learns nothing)", "#CC79A7"),
         "real": Look("real, supervised", _REAL, _REAL_DASHES),
     },
@@ -184,8 +190,7 @@ GAZE = View(
         "4×": "Trained on the whole synthetic set; without it, on a quarter (Table 2's rows).",
         "seen, unseen": "Test persons of whom the refiner saw other images, without labels, as in the paper; and "
         "persons of whom nothing saw any image. All numbers are of seen persons unless they say otherwise.",
-        "photographed": "Positive control: the simulator's own scenes taken by the stand-in's webcams, with the "
-        "simulator's labels. The most that changing the looks of synthetic images could win.",
+        "photographed": PHOTOGRAPHED,
         "equalised": "A rival that learns nothing: the synthetic images after histogram equalisation.",
         "further seeds": "CNNs on unrefined synthetic images need no refiner, so that more of them are cheap: these "
         "rows can have more seeds than others, at 1× and at 4× (estimators.gaze.further_seeds).",
@@ -209,6 +214,8 @@ HAND = View(
         "real": Look("real, supervised", _REAL, _REAL_DASHES),
         "synthetic_3x": Look("synthetic 3×", _SYNTHETIC),
         "refined_3x": Look("refined 3×", _REFINED),
+        "photographed": Look("photographed (positive control)", _PHOTOGRAPHED, _FEW),
+        "photographed_3x": Look("photographed 3× (positive control)", _PHOTOGRAPHED),
     },
     metrics={
         "within_5px": "Joints, within 5 px",
@@ -237,6 +244,7 @@ HAND = View(
     published_figure="figure9",
     estimator_stage="train-hand",
     glossary={
+        "photographed": PHOTOGRAPHED,
         "3×": "Trained on the images of all three views; without it, on the frontal view's (Table 4's rows).",
         "joint's error": "Distance between the true and the estimated place of one of NYU's 14 joints in one test "
         "image, in crop pixels, or in space in mm with the depth that the image has at the estimated place.",

@@ -12,10 +12,12 @@ from benchmarks import tracking
 from benchmarks.core.config import Control, Params
 from benchmarks.core.errors import UserError
 from benchmarks.core.files import instance, whole
+from benchmarks.core.workers import side_by_side
 from benchmarks.datasets.hands.crops import crop_to_mm
 from benchmarks.datasets.store import Store, open_store
 from benchmarks.evaluation.tasks import JOINTS, TASKS, Task
 from benchmarks.training.folds import fold_of, persons_of
+from benchmarks.training.instances import at_once
 from benchmarks.training.tensors import choose_device, load_weights, to_network
 from estimators import gaze_cnn, hourglass
 from estimators.errors import angular_error_deg
@@ -30,20 +32,15 @@ def run(params: Params, name: str) -> None:
     test = open_store(stores / "test", name)
     known = persons_of(open_store(stores / "real", name))
     labels = test.labels.assign(seen=test.labels["person"].isin(known))
-    device = choose_device(params.compute)
+    cells = [(condition, seed) for condition in trained(params, task) for seed in params.seeds_of(name, condition)]
+    measured = side_by_side(errors_of, [(params, name, *cell) for cell in cells], at_once(params.compute))
     tables = []
     runs = Path("runs/evaluate") / name
     with whole(runs) as beside:
         beside.mkdir()
-        for condition in trained(params, task):
-            for seed in params.seeds_of(name, condition):
-                if name == "gaze" and condition == "real":
-                    errors = folded_errors(params.supervised.folds, known, seed, test, device)
-                else:
-                    weights = Path("models") / name / f"{instance(condition, seed)}.safetensors"
-                    errors = (gaze_errors if name == "gaze" else hand_errors)(weights, test, device)
-                tables.append(task.rows(labels, condition, seed, errors))
-                _record(beside / f"{condition}-{seed}", task, condition, seed, test, errors)
+        for (condition, seed), errors in zip(cells, measured, strict=True):
+            tables.append(task.rows(labels, condition, seed, errors))
+            _record(beside / f"{condition}-{seed}", task, condition, seed, test, errors)
     with whole(Path("results") / f"{name}.parquet") as results:
         pd.concat(tables, ignore_index=True).to_parquet(results, index=False)
     try:
@@ -53,9 +50,21 @@ def run(params: Params, name: str) -> None:
     print(f"evaluate {name}: {len(tables)} estimators on {len(test)} images in results/{name}.parquet", flush=True)
 
 
+def errors_of(params: Params, name: str, condition: str, seed: int) -> np.ndarray:
+    """One estimator's errors on the test store: angles (N,) in degrees, or joints (N, 2 J)."""
+    stores = Path("stores") / name
+    device, test = choose_device(params.compute), open_store(stores / "test", name)
+    if name == "gaze" and condition == "real":
+        known = persons_of(open_store(stores / "real", name))
+        return folded_errors(params.supervised.folds, known, seed, test, device)
+    weights = Path("models") / name / f"{instance(condition, seed)}.safetensors"
+    return (gaze_errors if name == "gaze" else hand_errors)(weights, test, device)
+
+
 def trained(params: Params, task: Task) -> list[str]:
     """The conditions that this run trains: the supervised one where labels are, controls and ablations if any."""
-    asked = {f"{control}_4x": control in params.controls.gaze for control in get_args(Control)}
+    controls = getattr(params.controls, task.name)
+    asked = {c: c.split("_")[0] in controls for c in task.conditions if c.split("_")[0] in get_args(Control)}
     asked["real"] = bool(getattr(params.supervised, task.name))
     known = [condition for condition in task.conditions if asked.get(condition, True)]
     return known + ([f"refined_{variant}" for variant in params.ablations] if task.name == "gaze" else [])

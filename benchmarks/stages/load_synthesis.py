@@ -6,6 +6,7 @@ and `real_labelled`, which the supervised row `real` alone reads.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from benchmarks import tracking
 from benchmarks.core.config import Camera, Kinect, Params, Simulator
 from benchmarks.core.errors import UserError
 from benchmarks.core.progress import Progress
-from benchmarks.datasets import catalogue, eyes, hands
+from benchmarks.datasets import catalogue, eyes, hands, rendering
 from benchmarks.datasets.catalogue import VIEWS
 from benchmarks.datasets.hands import crops
 from benchmarks.datasets.loading import load_files
@@ -104,17 +105,18 @@ def rendered(source: Simulator | Camera | Kinect, task: str, domain: str, size: 
     """Section 3.1's 35x55 grey eyes, or section 3.2's depth crops of `count` frames in all views, to test in one."""
     if task == "gaze":
         if isinstance(source, Simulator):
-            eye = eyes.simulator(source.count, source.seed)
+            eye = partial(eyes.simulator, seed=source.seed)
         else:
-            eye = eyes.camera(source.count, source.seed, source.persons)
-        return Rendered(eye, source.count, EYE, "uint8")
+            eye = partial(eyes.camera, seed=source.seed, persons=source.persons)
+        return Rendered(rendering.rendered(eye, source.count, eyes.CHUNK), source.count, EYE, "uint8")
     views = VIEWS[:1] if domain == "test" else VIEWS
     if isinstance(source, Kinect):
-        detail = size / 224  # edges as ragged in crop pixels as at the paper's size
-        hand = hands.camera(source.count, source.seed, source.persons, views, size, source.masked, detail)
+        sensor = {"masked": source.masked, "detail": crops.detail(size)}
+        hand = partial(hands.camera, seed=source.seed, persons=source.persons, views=views, size=size, **sensor)
     else:
-        hand = hands.simulator(source.count, source.seed, views, size)
-    return Rendered(hand, source.count * len(views), (size, size), "uint16")
+        hand = partial(hands.simulator, seed=source.seed, views=views, size=size)
+    chunks = rendering.rendered(hand, source.count, hands.BLOCK)
+    return Rendered(chunks, source.count * len(views), (size, size), "uint16")
 
 
 def contact_sheet(images: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ Of the real domain's persons it reads the names, to tell how much real persons d
 """
 
 import json
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from benchmarks.core.config import Params
 from benchmarks.core.files import instance, whole
 from benchmarks.datasets.store import Store, open_store
 from benchmarks.evaluation.tasks import blocks
-from benchmarks.measures import artefacts, preservation, realism, two_sample
+from benchmarks.measures import artefacts, outline, preservation, realism, two_sample
 from benchmarks.training.tensors import choose_device, generator, to_network
 
 CLASSES = {"real": 1, "synthetic": 0}
@@ -59,6 +59,11 @@ def run(params: Params, task: str, seed: int, variant: str = "") -> None:
             "real": judged(seen[::2], seen[1::2], *_halves(parted), seed, f"{task}/real"),
         },
     }
+    if task == "hand":
+        before, after = synthetic.images[shown], refined.images[shown]
+        sides = {"synthetic": before, "refined": after, "real": persons.images[known]}
+        measured["outline"] = {side: asdict(outline.outline(images)) for side, images in sides.items()}
+        measured["moved"] = asdict(outline.moved(before, after))
     if "iris_00_x" in synthetic.labels:
         kept = preservation.preservation(
             synthetic.images[shown], refined.images[shown], synthetic.labels.iloc[shown].reset_index(drop=True)

@@ -33,7 +33,7 @@ from benchmarks.evaluation.tasks import (
     GAZE,
     GAZE_UNSEEN,
     HAND,
-    NEGATIVE_CONTROL,
+    NEGATIVE_CONTROLS,
     PIXELS,
     TABLE3,
     TASKS,
@@ -43,7 +43,10 @@ from benchmarks.evaluation.tasks import (
 from benchmarks.report.page import build
 
 REPORTS = Path("reports")
-FAMILIES = {"gaze": (GAZE, ABLATIONS, TABLE3, NEGATIVE_CONTROL, GAZE_UNSEEN), "hand": (HAND,)}  # from the same rows
+FAMILIES = {  # from the same rows
+    "gaze": (GAZE, ABLATIONS, TABLE3, NEGATIVE_CONTROLS["gaze"], GAZE_UNSEEN),
+    "hand": (HAND, NEGATIVE_CONTROLS["hand"]),
+}
 PAIRS, REALS = 12, 12
 SELECTION = (
     "No label of a tested image was read to choose a network, a step or lambda. Learning rates, K_d and K_g are the "
@@ -135,8 +138,8 @@ def judged(found: pd.DataFrame, task: Task) -> pd.DataFrame:
 
     Where the test has none of them, on all; then there is no table of unseen persons beside it.
     """
-    if task is NEGATIVE_CONTROL:
-        found = split(found)
+    if task in NEGATIVE_CONTROLS.values():
+        found = split(found, task)
     if "seen" not in task.identity:
         return found
     seen = found.query("seen == True")

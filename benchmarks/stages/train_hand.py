@@ -41,8 +41,8 @@ def joints_uv(store: Store) -> np.ndarray:
 
 def run(params: Params, condition: str, seed: int) -> Path:
     settings = params.estimators.hand
-    refined = instance("refined", seed)
-    name = {"real": "real_labelled", "refined": refined, "synthetic": "synthetic"}[condition.split("_")[0]]
+    images = condition.removesuffix("_3x")
+    name = {"real": "real_labelled", "refined": instance("refined", seed)}.get(images, images)
     store = open_store(Path("stores") / TASK / name, TASK)
     size = store.images.shape[1]
     if size < 2 * settings.side:

@@ -12,9 +12,7 @@ from benchmarks.measures import realism
 from benchmarks.training.algorithm1 import prepare
 from benchmarks.training.loop import train
 from benchmarks.training.tensors import RandomBatches, choose_device, save_weights, to_network, to_pixels
-from simgan.networks import GAZE_LAYERS, HAND_LAYERS
 
-LAYERS = {"gaze": GAZE_LAYERS, "hand": HAND_LAYERS}
 SAMPLES = 8  # columns of a sample grid
 JUDGED = 250  # images of either domain, at most, that the label-free criteria see by step
 BATCH = 16  # of refining them
@@ -29,7 +27,6 @@ def run(params: Params, task: str, seed: int, variant: str = "") -> Path:
     height, width = synthetic.images.shape[1:]
     trainer, architecture = prepare(
         settings,
-        layers=LAYERS[task],
         channels=1,
         size=(height, width),
         draw_synthetic=RandomBatches(synthetic.images, device),

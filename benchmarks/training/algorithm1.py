@@ -9,13 +9,12 @@ from benchmarks.training.schedules import SCHEDULES
 from benchmarks.training.tensors import derive, generator, optimizer, place
 from simgan.algorithm1 import Draw, Schedule, SimGAN
 from simgan.losses import PSI
-from simgan.networks import Discriminator, Layers, Refiner
+from simgan.networks import LAYERS, Discriminator, Refiner
 
 
 def prepare(
     settings: SimGANParams,
     *,
-    layers: Layers,
     channels: int,
     size: tuple[int, int],
     draw_synthetic: Draw,
@@ -26,7 +25,7 @@ def prepare(
 ) -> tuple[SimGAN, dict[str, Any]]:
     """Untrained networks for images (N, channels, *size), their trainer, and the arguments that rebuild the refiner.
 
-    `layers` are the discriminator's; weights and batches depend on `seed` and `purpose` alone.
+    Weights and batches depend on `seed` and `purpose` alone.
     """
     torch.manual_seed(derive(seed, f"{purpose}/weights"))
     architecture: dict[str, Any] = {
@@ -37,6 +36,7 @@ def prepare(
         "padding": settings.padding,
     }
     refiner = place(Refiner(**architecture), device)
+    layers = LAYERS[settings.discriminator_layers]
     discriminator = place(
         Discriminator(layers, settings.discriminator, channels, size, settings.discriminator_width), device
     )

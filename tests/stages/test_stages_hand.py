@@ -63,7 +63,9 @@ def test_nothing_but_the_real_row_reads_real_labels(hand_workspace: Path, tiny: 
     for condition in HAND.conditions:
         opened.clear()
         train_hand.run(tiny(), condition, 0)
-        expected = {"real": "real_labelled", "refined": "refined/0", "synthetic": "synthetic"}
+        expected = {"real": "real_labelled", "refined": "refined/0", "synthetic": "synthetic"} | {
+            "photographed": "photographed"
+        }
         assert opened == {expected[condition.split("_")[0]]}
 
 

@@ -25,15 +25,16 @@ __all__ = ["CHUNK", "PERSONS", "camera", "photographed", "simulator"]
 Chunk = tuple[np.ndarray, pd.DataFrame]
 
 
-def simulator(count: int, seed: int) -> Iterator[Chunk]:
+def simulator(count: int, seed: int, start: int = 0) -> Iterator[Chunk]:
     """Clean eyes with labels, at most `CHUNK` at a time: uint8 (n, 35, 55) and a table of n rows.
 
-    Image i depends on (seed, i) alone, so a longer call begins with a shorter one's images. The columns are
+    Image i depends on (seed, i) alone, so a longer call begins with a shorter one's images; one with `start`, a
+    multiple of `CHUNK`, leaves out those before it. The columns are
     `person` ("simulator"), `gaze_x/y/z` (unit vector, MPIIGaze's camera frame), `head_pitch_deg`,
     `head_yaw_deg`, and in pixels `pupil_x/y`, `pupil_00_x` to `pupil_07_y`, `iris_00_x` to `iris_15_y` and
     `lid_00_x` to `lid_15_y`.
     """
-    for chunk, size in _chunks(count):
+    for chunk, size in _chunks(count, start):
         rng = np.random.default_rng([seed, chunk, 0])
         scenes = simulator_scenes(CHUNK, rng)[:size]
         light = np.concatenate([render(scenes[i : i + BATCH]) for i in range(0, size, BATCH)])
@@ -41,27 +42,27 @@ def simulator(count: int, seed: int) -> Iterator[Chunk]:
         yield images, _labels(scenes, ["simulator"] * size)
 
 
-def camera(count: int, seed: int, persons: Sequence[int]) -> Iterator[Chunk]:
+def camera(count: int, seed: int, persons: Sequence[int], start: int = 0) -> Iterator[Chunk]:
     """The stand-in for real eyes: as `simulator`, image i of person `persons[i % len(persons)]` ("p00" and so on).
 
     A person's looks, habits and webcam depend on the person's number alone, not on `seed`. Raises UserError
     if `persons` is empty, names one twice or one outside 0..119.
     """
     _check(persons)
-    for chunk, size in _chunks(count):
+    for chunk, size in _chunks(count, start):
         rng = np.random.default_rng([seed, chunk, 1])
         who = _turns(chunk, persons)
         scenes = camera_scenes(who, rng)[:size]
         yield _photographed(scenes, who, rng), _labels(scenes, [f"p{number:02d}" for number in who[:size]])
 
 
-def photographed(count: int, seed: int, persons: Sequence[int]) -> Iterator[Chunk]:
+def photographed(count: int, seed: int, persons: Sequence[int], start: int = 0) -> Iterator[Chunk]:
     """The very scenes of `simulator(count, seed)` with their labels, taken by the webcams of `persons` in turn.
 
     Only the looks of these images are the stand-in's: anatomy, light and gaze stay the simulator's. Raises as `camera`.
     """
     _check(persons)
-    for chunk, size in _chunks(count):
+    for chunk, size in _chunks(count, start):
         scenes = simulator_scenes(CHUNK, np.random.default_rng([seed, chunk, 0]))[:size]
         images = _photographed(scenes, _turns(chunk, persons), np.random.default_rng([seed, chunk, 2]))
         yield images, _labels(scenes, ["simulator"] * size)
@@ -87,9 +88,9 @@ def _photographed(scenes: geo.Scenes, who: np.ndarray, rng: np.random.Generator)
     return images
 
 
-def _chunks(count: int) -> Iterator[tuple[int, int]]:
-    for chunk, start in enumerate(range(0, count, CHUNK)):
-        yield chunk, min(CHUNK, count - start)
+def _chunks(count: int, start: int) -> Iterator[tuple[int, int]]:
+    for first in range(start, count, CHUNK):
+        yield first // CHUNK, min(CHUNK, count - first)
 
 
 def _labels(scenes: geo.Scenes, who: list[str]) -> pd.DataFrame:

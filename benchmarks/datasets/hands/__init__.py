@@ -1,6 +1,7 @@
 """Embedded hands: small stand-ins for the rendered and the Kinect images of NYU in section 3.2.
 
-`simulator` draws clean depth images, `camera` the stand-in for real ones. Both give exact labels.
+`simulator` draws clean depth images, `camera` the stand-in for real ones, `photographed` the simulator's scenes as the
+stand-in's sensor sees them. All give exact labels.
 """
 
 from __future__ import annotations
@@ -21,16 +22,17 @@ BLOCK = 64  # frames that share one random stream; for the stand-in, one sequenc
 SIZES = 0.06  # sd of the simulator's hand size: adults' hand length, both sexes together (Gordon et al. 2014)
 MARGIN = 6  # sensor pixels around a crop, for what edges and shadows bring in
 
-__all__ = ["BLOCK", "JOINTS", "PERSONS", "aligned", "camera", "simulator"]
+__all__ = ["BLOCK", "JOINTS", "PERSONS", "aligned", "camera", "photographed", "simulator"]
 
 Chunk = tuple[np.ndarray, pd.DataFrame]
 
 
-def simulator(count: int, seed: int, views: Sequence[int] = (0,), size: int = 224) -> Iterator[Chunk]:
+def simulator(count: int, seed: int, views: Sequence[int] = (0,), size: int = 224, start: int = 0) -> Iterator[Chunk]:
     """Clean depth of `count` frames seen by each view: uint16 mm (n, size, size), 0 background, and a table of n rows.
 
-    Frame i depends on (seed, i) alone: a longer call begins with a shorter one's frames, and more views add images
-    without changing the others (a frame's views are neighbours). The hand is the mean one, in sizes of adults.
+    Frame i depends on (seed, i) alone: a longer call begins with a shorter one's frames, one with `start`, a multiple
+    of `BLOCK`, leaves out those before it, and more views add images without changing the others (a frame's views are
+    neighbours). The hand is the mean one, in sizes of adults.
 
     Columns: `person` ("simulator"), `frame`, `view`, `sequence`; of each of `JOINTS` `_u`, `_v` in crop pixels (u
     right, v down, centres at integers) and `_x`, `_y`, `_d` in mm in the view's camera frame (y up, d the depth); the
@@ -38,20 +40,39 @@ def simulator(count: int, seed: int, views: Sequence[int] = (0,), size: int = 22
     Raises UserError for a view that does not exist or a size below 8.
     """
     _check(views, size)
-    for start in range(0, count, BLOCK):
-        rng = np.random.default_rng([seed, start // BLOCK, 0])
-        poses = independent(BLOCK, rng)
-        factors = 1 + SIZES * np.clip(rng.standard_normal(BLOCK), -2, 2)
-        n = min(BLOCK, count - start)
-        frames = np.arange(start, start + n)
-        parts = []
-        for view in views:
-            seen = poses.seen(view).first(n)
-            labels = _labels(seen, Shape(), size, factors[:n])
-            labels = _identified(labels, "simulator", frames, view, frames)
-            parts.append((_clean(seen, Shape(), size, factors[:n]), labels))
-        images, labels = zip(*parts, strict=True)
-        yield _interleaved(images), _interleaved_tables(labels)
+    for first in range(start, count, BLOCK):
+        poses, factors = _scenes(first // BLOCK, seed)
+        n = min(BLOCK, count - first)
+        seen = [poses.seen(view).first(n) for view in views]
+        images = [_clean(each, Shape(), size, factors[:n]) for each in seen]
+        yield _interleaved(images), _simulated(seen, views, first, size, factors[:n])
+
+
+def photographed(
+    count: int,
+    seed: int,
+    views: Sequence[int] = (0,),
+    size: int = 224,
+    masked: bool = True,
+    detail: float = 1.0,
+    start: int = 0,
+) -> Iterator[Chunk]:
+    """The very scenes of `simulator(count, seed)` with their labels, as `camera`'s sensor sees them.
+
+    Only the looks of these images are the stand-in's: hand and poses stay the simulator's. `masked` and `detail` as in
+    `camera`; raises as `simulator`.
+    """
+    _check(views, size)
+    for first in range(start, count, BLOCK):
+        poses, factors = _scenes(first // BLOCK, seed)
+        n = min(BLOCK, count - first)
+        seen, images = [poses.seen(view).first(n) for view in views], []
+        for view, each in zip(views, seen, strict=True):
+            rng = np.random.default_rng([seed, first // BLOCK, 3, view])
+            side = _side(poses.seen(view), detail)
+            depth = _sensed(each, Shape(), size, side, detail, rng, factors[:n])
+            images.append(crops.keep_under(depth, _clean(each, Shape(), size, factors[:n])) if masked else depth)
+        yield _interleaved(images), _simulated(seen, views, first, size, factors[:n])
 
 
 def camera(
@@ -62,13 +83,14 @@ def camera(
     size: int = 224,
     masked: bool = True,
     detail: float = 1.0,
+    start: int = 0,
 ) -> Iterator[Chunk]:
     """The stand-in for Kinect frames: as `simulator`, in sequences of `BLOCK` frames, persons taking turns.
 
     `masked` keeps what the aligned render covers, as the paper does; otherwise the forearm stays. `detail` is as in
     `aligned`.
     """
-    for depth, clean, labels in aligned(count, seed, persons, views, size, detail):
+    for depth, clean, labels in aligned(count, seed, persons, views, size, detail, start):
         yield (crops.keep_under(depth, clean) if masked else depth), labels
 
 
@@ -79,6 +101,7 @@ def aligned(
     views: Sequence[int] = (0,),
     size: int = 224,
     detail: float = 1.0,
+    start: int = 0,
 ) -> Iterator[tuple[np.ndarray, np.ndarray, pd.DataFrame]]:
     """`camera`'s frames unmasked, the renders aligned with them (both uint16 mm (n, size, size)), and their labels.
 
@@ -91,13 +114,13 @@ def aligned(
     _check(views, size)
     if not persons or len(set(persons)) < len(persons) or not set(persons) <= set(range(len(PERSONS))):
         raise UserError(f"persons: expected distinct numbers from 0 to {len(PERSONS) - 1}, got {list(persons)}")
-    for start in range(0, count, BLOCK):
-        block = start // BLOCK
+    for first in range(start, count, BLOCK):
+        block = first // BLOCK
         who = persons[block % len(persons)]
         shape = PERSONS[who]
         poses = sequence(BLOCK, np.random.default_rng([seed, block, 1]))
-        n = min(BLOCK, count - start)
-        frames = np.arange(start, start + n)
+        n = min(BLOCK, count - first)
+        frames = np.arange(first, first + n)
         parts = []
         for view in views:
             rng = np.random.default_rng([seed, block, 2, view])
@@ -107,6 +130,22 @@ def aligned(
             parts.append((_sensed(seen, shape, size, side, detail, rng), _clean(seen, shape, size), labels))
         depth, clean, labels = zip(*parts, strict=True)
         yield _interleaved(depth), _interleaved(clean), _interleaved_tables(labels)
+
+
+def _scenes(block: int, seed: int) -> tuple[Poses, np.ndarray]:
+    """The simulator's poses and hand sizes (`BLOCK`,)."""
+    rng = np.random.default_rng([seed, block, 0])
+    poses = independent(BLOCK, rng)
+    return poses, 1 + SIZES * np.clip(rng.standard_normal(BLOCK), -2, 2)
+
+
+def _simulated(seen: Sequence[Poses], views: Sequence[int], start: int, size: int, factors: np.ndarray) -> pd.DataFrame:
+    frames = np.arange(start, start + len(factors))
+    tables = [
+        _identified(_labels(each, Shape(), size, factors), "simulator", frames, view, frames)
+        for view, each in zip(views, seen, strict=True)
+    ]
+    return _interleaved_tables(tables)
 
 
 def _clean(poses: Poses, shape: Shape, size: int, factors: np.ndarray | float = 1.0) -> np.ndarray:
@@ -122,12 +161,22 @@ def _side(poses: Poses, detail: float) -> int:
     return int(np.ceil(crops.CUBE * crops.FX * detail / poses.palms[:, 2].min())) + 2 * MARGIN
 
 
-def _sensed(poses: Poses, shape: Shape, size: int, side: int, detail: float, rng: np.random.Generator) -> np.ndarray:
+def _sensed(
+    poses: Poses,
+    shape: Shape,
+    size: int,
+    side: int,
+    detail: float,
+    rng: np.random.Generator,
+    factors: np.ndarray | float = 1.0,
+) -> np.ndarray:
     """Rendered with the forearm at the sensor's own pixels, observed, and cropped to the nearest pixel."""
     pixels = crops.FX * detail
     step = np.full(len(poses.palms), 1 / pixels)
     corner = poses.palms[:, :2] / poses.palms[:, 2:] + np.array([-1, 1]) * (side - 1) / 2 / pixels
+    factors = np.broadcast_to(factors, len(poses.angles))
     centres, radii = spheres(poses.angles, shape, FOREARM)
+    centres, radii = centres * factors[:, None, None], radii * factors[:, None]
     depth = render(poses.place(centres), radii, Rays(corner[:, 0], corner[:, 1], step, side, side))
     images = np.empty((len(depth), size, size))
     for image, full, palm in zip(images, depth, poses.palms, strict=True):
