@@ -65,6 +65,7 @@ def test_same_parameters_same_bytes_and_another_seed_others(workspace: Path, tin
 
 DECIDES = {  # a key of simgan.gaze -> another value; log_every and sample_every decide nothing
     "features": 5, "blocks": 2, "kernel": 5, "padding": "zeros", "discriminator": "global", "discriminator_width": 0.2,
+    "discriminator_layers": "hand",
     "lam": 0.5, "psi": "derivatives", "optimizer": "sgd", "lr": 0.01, "batch": 6, "history": 2, "k_d": 2, "k_g": 3,
     "refiner_pretraining": 4, "discriminator_pretraining": 3, "iterations": 8, "lr_drops": [[1, 1e-5]],
     "schedule": "constant",
