@@ -202,13 +202,17 @@ def _identity(source: EyeSource | HandSource, store: Store) -> str:
 
 def _described(name: str, sources: GazeData | HandData, stores: dict[str, Store]) -> dict[str, Any]:
     things = {"gaze": "eyes", "hand": "hands"}[name]
+    seen = {
+        "gaze": "eyes seen by another camera, the stand-in,",
+        "hand": "hands seen by a depth sensor, the stand-in, with edges as ragged in crop pixels as at 224,",
+    }
     standin = isinstance(sources.test, Camera | Kinect)
     rendered = isinstance(sources.synthetic, Simulator)
     described = {
         "label": "embedded stand-in" if standin else "real images",
         "standin": standin,
         "synthetic": f"rendered {things}" if rendered else _called(sources.synthetic),
-        "real": f"{things} seen by another camera, the stand-in," if standin else _called(sources.test),
+        "real": seen[name] if standin else _called(sources.test),
         "sources": sources.model_dump(),
         "images": {"synthetic": len(stores["synthetic"]), "real, unlabelled": len(stores["real"])}
         | {"test": len(stores["test"])},

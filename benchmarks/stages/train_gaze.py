@@ -17,13 +17,13 @@ from benchmarks.training.folds import persons_of, trains_on
 from benchmarks.training.loop import train
 from benchmarks.training.schedules import SCHEDULES
 from benchmarks.training.tensors import (
+    Images,
     choose_device,
     derive,
     generator,
     optimizer,
     place,
     save_weights,
-    to_network,
 )
 from estimators.fit import Fit
 from estimators.gaze_cnn import GazeCNN, gaze_loss
@@ -68,8 +68,10 @@ def run(params: Params, condition: str, seed: int, fold: int | None = None) -> P
     architecture = {"fc9600": settings.fc9600, "width": settings.width, "hidden": settings.hidden}
     network = place(GazeCNN(**architecture), device)
 
+    eyes = Images(store.images, device)
+
     def samples(chosen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return to_network(store.images[chosen.numpy()], device), gaze[chosen].to(device)
+        return eyes(chosen), gaze[chosen].to(device)
 
     @torch.no_grad()
     def validate(network: nn.Module) -> float:

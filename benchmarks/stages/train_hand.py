@@ -16,7 +16,7 @@ from benchmarks.datasets.hands.skeleton import JOINTS
 from benchmarks.datasets.store import Store, open_store
 from benchmarks.training.loop import train
 from benchmarks.training.schedules import SCHEDULES
-from benchmarks.training.tensors import choose_device, derive, generator, optimizer, place, save_weights, to_network
+from benchmarks.training.tensors import Images, choose_device, derive, generator, optimizer, place, save_weights
 from estimators.augment import augment
 from estimators.fit import Batch, Fit
 from estimators.heatmaps import encode
@@ -72,12 +72,14 @@ def run(params: Params, condition: str, seed: int) -> Path:
     }
     network = place(Hourglass(**architecture), device)
 
+    depths = Images(store.images, device)
+
     def crops(chosen: torch.Tensor) -> Batch:
-        return to_network(store.images[chosen.numpy()], torch.device("cpu")), joints[chosen]
+        return depths(chosen), joints[chosen]
 
     def samples(chosen: torch.Tensor, random: torch.Generator) -> Batch:
         depth, moved = augment(*crops(training[chosen]), random, settings.rotation_deg)
-        return depth.to(device), encode(moved, size, settings.side, settings.sigma).to(device)
+        return depth, encode(moved, size, settings.side, settings.sigma).to(device)
 
     @torch.no_grad()
     def validate(network: nn.Module) -> float:
@@ -86,7 +88,7 @@ def run(params: Params, condition: str, seed: int) -> Path:
         for chosen in validation.split(BATCH):
             depth, uv = crops(chosen)
             target = encode(uv, size, settings.side, settings.sigma).to(device)
-            total += hourglass_loss(network(depth.to(device)), target).item() * len(chosen)
+            total += hourglass_loss(network(depth), target).item() * len(chosen)
         return total / len(validation)
 
     trainer = Fit(

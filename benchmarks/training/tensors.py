@@ -18,6 +18,7 @@ from benchmarks.core.files import whole
 from benchmarks.datasets.hands.crops import RELIEF, millimetres, network_units, relief_offset
 
 Network = TypeVar("Network", bound=nn.Module)
+CHUNK = 4096  # images that go to a device at once
 
 
 def to_network(images: np.ndarray, device: torch.device) -> Tensor:
@@ -39,15 +40,54 @@ def to_pixels(images: Tensor, source: np.ndarray) -> np.ndarray:
     return ((images[:, 0] + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
 
 
+class Images:
+    """A store's images as networks take them: `images(indices)` -> float32 (n, 1, H, W) on the device.
+
+    `resident`: they live on the device in their own bytes, so that no batch waits for a copy; None for a GPU where
+    that takes at most half of the free memory. The values are `to_network`'s either way.
+    """
+
+    def __init__(self, images: np.ndarray, device: torch.device, resident: bool | None = None):
+        self.images, self.device = images, device
+        if resident is None:
+            resident = device.type == "cuda" and images.nbytes <= torch.cuda.mem_get_info(device)[0] // 2
+        self.resident = resident
+        if resident:
+            self._move()
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __call__(self, chosen: Tensor) -> Tensor:
+        if not self.resident:
+            return to_network(self.images[chosen.numpy()], self.device)
+        there = chosen.to(self.device)
+        pixels = self.pixels[there].to(torch.float32)[:, None]
+        if self.offsets is None:
+            return pixels / 127.5 - 1
+        offsets = self.offsets[there].view(-1, 1, 1, 1)
+        return torch.where(pixels > 0, (pixels - offsets) / RELIEF, 0).clip(-1, 0)
+
+    def _move(self) -> None:
+        depth = self.images.dtype == np.uint16
+        dtype = torch.int16 if depth else torch.uint8  # torch indexes no uint16; depths stay below 32768 mm
+        self.pixels = torch.empty(self.images.shape, dtype=dtype, device=self.device)
+        offsets = []
+        for start in range(0, len(self.images), CHUNK):
+            chunk = np.array(self.images[start : start + CHUNK])
+            self.pixels[start : start + CHUNK] = torch.from_numpy(chunk.view(np.int16) if depth else chunk)
+            offsets.append(relief_offset(chunk) if depth else None)
+        self.offsets = torch.tensor(np.concatenate(offsets), dtype=torch.float32, device=self.device) if depth else None
+
+
 class RandomBatches:
     """Random mini-batches from a store's images, with replacement."""
 
     def __init__(self, images: np.ndarray, device: torch.device):
-        self.images, self.device = images, device
+        self.images = Images(images, device)
 
     def __call__(self, count: int, generator: torch.Generator) -> Tensor:
-        chosen = torch.randint(len(self.images), (count,), generator=generator)
-        return to_network(self.images[chosen.numpy()], self.device)
+        return self.images(torch.randint(len(self.images), (count,), generator=generator))
 
 
 def choose_device(compute: Compute) -> torch.device:
