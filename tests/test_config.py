@@ -103,7 +103,7 @@ def test_the_paper_preset_has_the_papers_sizes():
     simgan, cnn = params.simgan.gaze, params.estimators.gaze
     assert (simgan.features, simgan.blocks, simgan.kernel, simgan.discriminator_width) == (64, 4, 3, 1.0)
     assert (simgan.refiner_pretraining, simgan.discriminator_pretraining, simgan.k_d) == (1000, 200, 1)
-    assert (simgan.batch, simgan.lr, simgan.optimizer, cnn.batch, cnn.lr) == (512, 0.001, "sgd", 512, 0.001)
+    assert (simgan.batch, cnn.batch, cnn.lr, cnn.optimizer) == (512, 512, 0.001, "sgd")
     assert (cnn.fc9600, cnn.width, cnn.hidden, cnn.share_1x) == ("layer", 1.0, 1000, 0.25)
     synthetic = params.data.gaze.synthetic
     assert isinstance(synthetic, config.UnityEyesFiles)

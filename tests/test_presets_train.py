@@ -141,9 +141,9 @@ def descend(
     targets: Tensor,
     batch: int,
 ) -> list[float]:
-    """Thirty steps on random batches -> their losses."""
+    """Some steps on random batches -> their losses."""
     descent, random, losses = optimizer(settings.optimizer, network, settings.lr), np.random.default_rng(0), []
-    for _ in range(30):
+    for _ in range(24):
         chosen = random.choice(len(images), batch, replace=False)
         found = loss(network(images[chosen]), targets[chosen])
         descent.zero_grad()
