@@ -122,7 +122,7 @@ def test_changed_values_say_what_the_paper_has():
 
 
 def test_an_unknown_preset_lists_the_known_ones():
-    with pytest.raises(UserError, match="there are ci, embedded, paper"):
+    with pytest.raises(UserError, match="there are ci, embedded, gpu, paper"):
         presets.compose("papr")
 
 
