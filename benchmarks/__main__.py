@@ -17,6 +17,10 @@ from benchmarks.core.errors import UserError
 # Before torch is imported: threads that wait spin a little and then give their core away. Spinning long, as is the
 # default, makes two trainings on one machine crawl; not at all makes one slow.
 os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+# For the workers: glibc keeps freed memory instead of asking for pages anew at each step; a tenth faster a step.
+KEEP = {"MALLOC_MMAP_THRESHOLD_": 1 << 30, "MALLOC_TRIM_THRESHOLD_": 1 << 34, "MALLOC_TOP_PAD_": 1 << 26}
+for name, size in KEEP.items():
+    os.environ.setdefault(name, str(size))
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
