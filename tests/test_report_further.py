@@ -163,15 +163,18 @@ def test_the_page_says_what_the_benchmark_can_see(metrics):
     assert controls.section(VIEWS["gaze"], summarised(dict.fromkeys(without, 9.0), GAZE)) is None
 
 
-def test_hands_have_their_controls_in_points():
-    levels = {**hand_results.LEVELS, "photographed_3x": 8.0}
+@pytest.mark.parametrize(
+    ("error_px", "told"), [(5.0, "The closable gap is"), (11.0, "no gap that a refiner could close")]
+)
+def test_hands_have_their_controls_in_points(error_px: float, told: str):
+    levels = {**hand_results.LEVELS, "photographed_3x": error_px}
     found = summary.summarise(hand_results.hand_results(levels), HAND, np.random.default_rng(0), hand_results.DATA, 400)
     seen = controls.section(VIEWS["hand"], found)
     assert seen is not None and seen.table is not None
     records = {record["name"]: record for record in seen.table.records}
     assert list(records) == list(controls.READINGS["hand"])
     assert "pt" in seen.table.columns[1].cell(records["refined_within_5px"])
-    assert "closable gap is" in seen.note or "no gap that a refiner could close" in seen.note
+    assert told in seen.note
 
 
 def test_the_first_sentences_answer_by_verdict(metrics):

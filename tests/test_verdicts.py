@@ -243,6 +243,15 @@ def test_depth_edges_ask_every_measure(hand, refined, accuracy, verdict):
     assert "edges" not in row["test"]
 
 
+def test_an_outline_farther_from_the_real_one_reproduces_nothing(hand):
+    measured = seeds({"patches": 0.5}, {"patches": 1.0}, (0.6, 0.8))
+    for seed in measured:
+        seed["outline"] = {"synthetic": {"ragged": 1.2}, "refined": {"ragged": 1.6}, "real": {"ragged": 1.3}}
+    row = next(row for row in verdicts.claims(hand, {"hand": measured}) if row["id"] == "depth_edges")
+    assert row["verdict"] == "inconclusive"
+    assert "outline, ragged" in row["test"].split("Farther: ")[1]
+
+
 def test_one_measures_noise_reproduces_nothing(hand):
     measured = {"hand": seeds({"patches": 0.9, "spectrum": 0.9}, FAR, (0.8, 0.8), spread=0.5)}
     row = next(row for row in verdicts.claims(hand, measured) if row["id"] == "depth_edges")

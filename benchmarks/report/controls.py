@@ -90,7 +90,7 @@ def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
 def _compared(view: View, record: Record) -> str:
     if record["a"] in view.looks:
         return difference_label(view, record)
-    return f"{view.looks[record['b']].label}, a third of the seeds − the other seeds"
+    return f"{view.looks[record['b']].label}, some of the seeds − the others"
 
 
 def _share(record: Record) -> str:

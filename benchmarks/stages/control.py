@@ -23,6 +23,8 @@ CHUNK = 4096  # images copied at a time
 
 
 def run(params: Params, task: str, name: Control) -> None:
+    if name not in getattr(params.controls, task):
+        raise UserError(f"params.yaml: controls.{task} has no {name}; add it, or ask for one that is there")
     synthetic = open_store(Path("stores") / task / "synthetic", task)
     store = write_store(
         Path("stores") / task / name,

@@ -53,7 +53,8 @@ SELECTION = (
     "paper's where it prints them and the preset keeps them. lambda is the value whose refined images have the nearest "
     "7x7 patches to unlabelled real ones among those that keep the synthetic images' edges. Steps, batches and "
     "learning rates of gaze were tried on other persons of the stand-in, with their labels; they are in no set of "
-    "this run. The numbers of seeds and of persons were raised after runs that saw too little (docs/presets.md). "
+    "this run. That the stand-in's hands leave a gap was seen on other frames of its two hands, with their labels. "
+    "The numbers of seeds and of persons were raised after runs that saw too little (docs/presets.md). "
     "Every estimator keeps the weights with the best loss on a held-out part of its own training images."
 )
 

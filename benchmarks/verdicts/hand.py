@@ -94,7 +94,9 @@ def _edges(measured: Sequence[Any]) -> Row:
 def _distances(seed: Mapping[str, Any], side: str) -> dict[str, float]:
     """Each 0 for images like the real ones; `edges` compares with synthetic images and is none of them."""
     named = {name.replace("_", " "): value for name, value in seed["realism"][side].items() if name != "edges"}
-    return named | {"classifier's accuracy from chance": abs(seed["two_sample"][side]["accuracy"] - 0.5)}
+    outline = seed.get("outline", {})
+    shape = {f"outline, {name}": abs(value - outline["real"][name]) for name, value in outline.get(side, {}).items()}
+    return named | shape | {"classifier's accuracy from chance": abs(seed["two_sample"][side]["accuracy"] - 0.5)}
 
 
 def _listed(found: Mapping[str, Nearer], names: Sequence[str]) -> str:
