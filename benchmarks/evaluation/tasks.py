@@ -329,8 +329,8 @@ NEGATIVE_CONTROLS = {
 def split(rows: pd.DataFrame, control: Task) -> pd.DataFrame:
     """Results -> those of a negative control's first condition: every third seed is the other condition.
 
-    So gaze's two have unequal numbers of seeds, as the claims' conditions; four seeds make two and two. Empty for
-    fewer: two on either side are the least that have a spread.
+    So gaze's two have unequal numbers of seeds, as the claims' conditions. Empty for fewer than four seeds: two on
+    either side are the least that have a spread.
     """
     first, other = control.conditions
     seeds = sorted(rows.loc[rows["condition"] == first, "seed"].unique())
