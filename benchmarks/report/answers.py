@@ -35,7 +35,7 @@ def answer(view: View, metrics: Mapping[str, Any]) -> str:
         f"ones {b}."
     )
     share = (found.get("share_of_closable_gap") or {}).get("value")
-    if share is not None:
+    if share is not None and found["verdict"] == "reproduced":  # of an effect that may be none, a share says nothing
         text += f" That is {share:.0%} of what a perfect refiner could win here."
     if rival := compared.get(RIVAL):
         level = _level(view, metrics, rival, "b")
