@@ -8,7 +8,6 @@ the level at which real persons differ from one another, and the synthetic image
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cache
-from itertools import combinations, islice
 from math import comb
 
 import numpy as np
@@ -143,12 +142,25 @@ def real_against_real(real: np.ndarray, persons: Sequence[str] | np.ndarray) -> 
     n = len(summaries)
     if n < 2:
         raise ValueError("the level of real against real needs two persons or more")
-    stride = -(-comb(n, n // 2) // SPLITS)
+    splits = comb(n, n // 2)
     found = []
-    for chosen in islice(combinations(range(n), n // 2), 0, None, stride):
+    for rank in range(0, splits, -(-splits // SPLITS)):
+        chosen = combination(n, n // 2, rank)
         rest = [i for i in range(n) if i not in chosen]
         found.append(distances(_total(summaries, chosen), _total(summaries, rest)))
     return {name: np.array([split[name] for split in found]) for name in found[0]}
+
+
+def combination(n: int, k: int, rank: int) -> tuple[int, ...]:
+    """The `rank`-th of `itertools.combinations(range(n), k)`, without a walk through those before it."""
+    chosen: list[int] = []
+    for i in range(n):
+        with_i = comb(n - i - 1, k - len(chosen) - 1) if len(chosen) < k else 0  # combinations that go on with i
+        if rank < with_i:
+            chosen.append(i)
+        else:
+            rank -= with_i
+    return tuple(chosen)
 
 
 def _summary(images: np.ndarray) -> Summary:

@@ -13,6 +13,7 @@ from benchmarks import verdicts
 from benchmarks.core.config import (
     FIGURE6,
     Camera,
+    Evaluation,
     EyeSource,
     GazeData,
     HandData,
@@ -26,6 +27,7 @@ from benchmarks.core.config import (
     Simulator,
 )
 from benchmarks.core.files import instance, remove, whole
+from benchmarks.core.workers import cores, side_by_side
 from benchmarks.datasets.store import Store, open_store
 from benchmarks.evaluation import curves, guards, summary
 from benchmarks.evaluation.tasks import (
@@ -62,7 +64,7 @@ SELECTION = (
 def run(params: Params, tasks: Sequence[str] = tuple(TASKS), out: Path = REPORTS, pictures: bool = True) -> None:
     """The report of some tasks in `out`; `pictures` False leaves out every image of the data, as of real persons."""
     rows, losses, samples, measured, data, inventory, grids = {}, {}, {}, {}, {}, {}, {}
-    summaries, devices = [], set()
+    families, devices = [], set()
     for name in tasks:
         stores = {store: open_store(Path("stores") / name / store, name) for store in ("synthetic", "real", "test")}
         refined = open_store(Path("stores") / name / instance("refined", params.seeds[0]), name)
@@ -89,10 +91,10 @@ def run(params: Params, tasks: Sequence[str] = tuple(TASKS), out: Path = REPORTS
             known = task.among(chosen["condition"].unique())
             chosen = chosen.query("condition in @known.conditions")
             if known.claims and len(chosen):  # else a condition or more of what it compares was not trained
-                random = np.random.default_rng(params.evaluation.seed)
-                summaries.append(summary.summarise(chosen, known, random, kind, params.evaluation.resamples))
+                families.append((chosen, known, kind, params.evaluation))
             if task.name == name:
                 rows[name] = chosen
+    summaries = side_by_side(_summarised, families, cores())
     metrics: dict[str, Any] = summary.merge(*summaries) | {"guards": guards.collect(Path(), tasks, params.seeds)}
     ablated = _ablated(params, pictures) if "gaze" in tasks and params.ablations else ({}, {})
     claims, findings = verdicts.claims(metrics, measured | ablated[1], _colour(params)), verdicts.contradictions()
@@ -132,6 +134,10 @@ def run(params: Params, tasks: Sequence[str] = tuple(TASKS), out: Path = REPORTS
             made.rename(out / made.name)
     remove(out / ".building")
     print(f"report: {out / 'index.html'} and {out / 'metrics.json'}", flush=True)
+
+
+def _summarised(chosen: pd.DataFrame, task: Task, kind: dict[str, Any], settings: Evaluation) -> dict[str, Any]:
+    return summary.summarise(chosen, task, np.random.default_rng(settings.seed), kind, settings.resamples)
 
 
 def judged(found: pd.DataFrame, task: Task) -> pd.DataFrame:

@@ -41,8 +41,8 @@ def joints_uv(store: Store) -> np.ndarray:
 
 def run(params: Params, condition: str, seed: int) -> Path:
     settings = params.estimators.hand
-    images = condition.removesuffix("_3x")
-    name = {"real": "real_labelled", "refined": instance("refined", seed)}.get(images, images)
+    domain = condition.removesuffix("_3x")
+    name = {"real": "real_labelled", "refined": instance("refined", seed)}.get(domain, domain)
     store = open_store(Path("stores") / TASK / name, TASK)
     size = store.images.shape[1]
     if size < 2 * settings.side:

@@ -1,6 +1,7 @@
 """Distances of whole sets and edge correlation against closed forms, direct formulas and planted differences."""
 
 import math
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -116,8 +117,14 @@ def test_real_persons_who_look_alike_give_a_low_level_and_different_ones_a_highe
 
 
 def test_splits_of_many_persons_are_bounded():
-    persons = [f"p{i % 12:02d}" for i in range(48)]
-    assert 50 < len(real_against_real(textured(48, 19), persons)["patches"]) <= realism.SPLITS
+    persons = [f"p{i % 40:02d}" for i in range(40)]  # 138 billion splits
+    assert 50 < len(real_against_real(textured(40, 19), persons)["patches"]) <= realism.SPLITS
+
+
+@pytest.mark.parametrize("n, k", [(6, 3), (7, 3), (2, 1)])
+def test_combinations_by_rank_are_those_of_itertools(n: int, k: int):
+    every = list(combinations(range(n), k))
+    assert [realism.combination(n, k, rank) for rank in range(len(every))] == every
 
 
 @pytest.mark.parametrize(

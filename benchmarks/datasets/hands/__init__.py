@@ -40,12 +40,9 @@ def simulator(count: int, seed: int, views: Sequence[int] = (0,), size: int = 22
     Raises UserError for a view that does not exist or a size below 8.
     """
     _check(views, size)
-    for first in range(start, count, BLOCK):
-        poses, factors = _scenes(first // BLOCK, seed)
-        n = min(BLOCK, count - first)
-        seen = [poses.seen(view).first(n) for view in views]
-        images = [_clean(each, Shape(), size, factors[:n]) for each in seen]
-        yield _interleaved(images), _simulated(seen, views, first, size, factors[:n])
+    for first, _, seen, factors in _scenes(count, seed, views, start):
+        images = [_clean(each, Shape(), size, factors) for each in seen]
+        yield _interleaved(images), _simulated(seen, views, first, size, factors)
 
 
 def photographed(
@@ -63,16 +60,13 @@ def photographed(
     `camera`; raises as `simulator`.
     """
     _check(views, size)
-    for first in range(start, count, BLOCK):
-        poses, factors = _scenes(first // BLOCK, seed)
-        n = min(BLOCK, count - first)
-        seen, images = [poses.seen(view).first(n) for view in views], []
+    for first, block, seen, factors in _scenes(count, seed, views, start):
+        images = []
         for view, each in zip(views, seen, strict=True):
             rng = np.random.default_rng([seed, first // BLOCK, 3, view])
-            side = _side(poses.seen(view), detail)
-            depth = _sensed(each, Shape(), size, side, detail, rng, factors[:n])
-            images.append(crops.keep_under(depth, _clean(each, Shape(), size, factors[:n])) if masked else depth)
-        yield _interleaved(images), _simulated(seen, views, first, size, factors[:n])
+            depth = _sensed(each, Shape(), size, _side(block.seen(view), detail), detail, rng, factors)
+            images.append(crops.keep_under(depth, _clean(each, Shape(), size, factors)) if masked else depth)
+        yield _interleaved(images), _simulated(seen, views, first, size, factors)
 
 
 def camera(
@@ -132,11 +126,16 @@ def aligned(
         yield _interleaved(depth), _interleaved(clean), _interleaved_tables(labels)
 
 
-def _scenes(block: int, seed: int) -> tuple[Poses, np.ndarray]:
-    """The simulator's poses and hand sizes (`BLOCK`,)."""
-    rng = np.random.default_rng([seed, block, 0])
-    poses = independent(BLOCK, rng)
-    return poses, 1 + SIZES * np.clip(rng.standard_normal(BLOCK), -2, 2)
+def _scenes(
+    count: int, seed: int, views: Sequence[int], start: int
+) -> Iterator[tuple[int, Poses, list[Poses], np.ndarray]]:
+    """The simulator's blocks: first frame, poses of a whole block, those of its n frames by view, hand sizes (n,)."""
+    for first in range(start, count, BLOCK):
+        rng = np.random.default_rng([seed, first // BLOCK, 0])
+        block = independent(BLOCK, rng)
+        sizes = 1 + SIZES * np.clip(rng.standard_normal(BLOCK), -2, 2)
+        n = min(BLOCK, count - first)
+        yield first, block, [block.seen(view).first(n) for view in views], sizes[:n]
 
 
 def _simulated(seen: Sequence[Poses], views: Sequence[int], start: int, size: int, factors: np.ndarray) -> pd.DataFrame:
