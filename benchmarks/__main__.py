@@ -205,7 +205,7 @@ def sensitivity(
 
 
 @app.command()
-def preset(name: Annotated[str, typer.Argument(help="embedded, ci, real-eyes, gpu or paper.")] = "") -> None:
+def preset(name: Annotated[str, typer.Argument(help="embedded, ci, real-eyes, columbia, gpu or paper.")] = "") -> None:
     """Make a preset the active params.yaml and show what changes; without a name, list the presets."""
     from benchmarks import presets
 

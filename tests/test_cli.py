@@ -113,7 +113,7 @@ def test_no_accepted_values(workspace: Path, command: Command):
 
 
 def test_an_unknown_preset(workspace: Path, command: Command):
-    assert "there are ci, embedded, gpu, paper" in one_line(*command("preset", "papr"))
+    assert "there are ci, columbia, embedded, gpu, paper" in one_line(*command("preset", "papr"))
 
 
 def test_preset_shows_what_changes_and_writes_it(workspace: Path, command: Command, capsys, monkeypatch):

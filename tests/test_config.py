@@ -122,7 +122,7 @@ def test_changed_values_say_what_the_paper_has():
 
 
 def test_an_unknown_preset_lists_the_known_ones():
-    with pytest.raises(UserError, match="there are ci, embedded, gpu, paper"):
+    with pytest.raises(UserError, match="there are ci, columbia, embedded, gpu, paper"):
         presets.compose("papr")
 
 
@@ -131,7 +131,18 @@ def test_a_preset_that_extends_another_has_its_values_and_changes_some():
     assert real["simgan"] == embedded["simgan"]
     assert real["data"]["hand"] == embedded["data"]["hand"]
     assert real["data"]["gaze"]["test"]["source"] == "folder"
-    tested, trained = (
-        set(part["subjects"]) for part in (real["data"]["gaze"]["test"], real["data"]["gaze"]["real"]["parts"][0])
-    )
-    assert not tested & trained
+    assert {real["data"]["gaze"][domain]["half"] for domain in ("real", "test")} == {"first", "second"}
+
+
+def test_a_folder_may_be_in_both_sets_by_halves_or_by_subjects():
+    values = presets.parse(presets.compose("real-eyes"))
+    real, test = (values["data"]["gaze"][domain] for domain in ("real", "test"))
+    test["half"] = "first"
+    with pytest.raises(UserError, match=r"half another value in one of them \(first in one, second in the other\)"):
+        config.check(values, Path("params.yaml"))
+    real["subjects"], test["subjects"] = ["p01"], ["p00"]
+    assert config.check(values, Path("params.yaml"))
+    test["subjects"] = ["p00", "p01"]
+    values["data"]["gaze"]["real"] = {"source": "several", "parts": [real]}
+    with pytest.raises(UserError, match="share images of the same persons"):
+        config.check(values, Path("params.yaml"))

@@ -74,6 +74,8 @@ class MPIIGazeFiles(OnDisk):
 class FolderFiles(OnDisk):
     source: Literal["folder"]
     subjects: tuple[str, ...] | None
+    half: Literal["first", "second"] | None
+    head_yaw_at_most: Annotated[float, Field(ge=0, le=90)] | None
     equalise: bool
     crop: tuple[float, float, float, float] | None
 
@@ -118,22 +120,39 @@ class GazeData(Section):
     @model_validator(mode="after")
     def _test_images_are_in_no_training(self) -> Self:
         """Persons may be in both sets, as in the paper; images may not."""
-        real, test = self.real, self.test
-        key = ""
-        if isinstance(real, Camera) and isinstance(test, Camera):
-            key = "seed" if {*real.persons} & {*test.persons} and real.seed == test.seed else ""
-        elif isinstance(real, MPIIGazeFiles) and isinstance(test, MPIIGazeFiles):
-            everybody = range(15)
-            shared = {*(real.persons or everybody)} & {*(test.persons or everybody)}
-            disjoint = {real.days, test.days} == {"odd", "even"}
-            key = "days" if shared and not disjoint and real.path == test.path else ""
+        pairs = [(real, test) for real in _parts(self.real) for test in _parts(self.test)]
+        key = next(filter(None, (_shared(*pair) for pair in pairs)), "")
         if key:
             raise PydanticCustomError(
                 "shared_images",
                 "data.gaze.real and data.gaze.test share images of the same persons; a test image is in no training: "
-                f"give {key} another value in one of them" + (" (odd in one, even in the other)" * (key == "days")),
+                "give {key} another value in one of them{halves}",
+                {"key": key, "halves": HALVES.get(key, "")},
             )
         return self
+
+
+HALVES = {"days": " (odd in one, even in the other)", "half": " (first in one, second in the other)"}
+
+
+def _parts(source: EyeSource) -> tuple[EyeSource, ...]:
+    return source.parts if isinstance(source, Several) else (source,)
+
+
+def _shared(real: EyeSource, test: EyeSource) -> str:
+    """The key by which two sources would have to differ, for they share images; none where they do not."""
+    if isinstance(real, Camera) and isinstance(test, Camera):
+        return "seed" if {*real.persons} & {*test.persons} and real.seed == test.seed else ""
+    if not (isinstance(real, OnDisk) and isinstance(test, OnDisk)) or real.path != test.path:
+        return ""
+    if isinstance(real, MPIIGazeFiles) and isinstance(test, MPIIGazeFiles):
+        everybody = range(15)
+        shared = {*(real.persons or everybody)} & {*(test.persons or everybody)}
+        return "days" if shared and {real.days, test.days} != {"odd", "even"} else ""
+    if isinstance(real, FolderFiles) and isinstance(test, FolderFiles):
+        shared = real.subjects is None or test.subjects is None or {*real.subjects} & {*test.subjects}
+        return "half" if shared and {real.half, test.half} != {"first", "second"} else ""
+    return ""
 
 
 class HandData(Section):

@@ -89,7 +89,8 @@ def files(source: OnDisk | Several, domain: str, size: int) -> Source:
     if isinstance(source, MPIIGazeFiles):
         return MPIIGaze(path, source.persons, source.days, source.subset, source.fit)
     if isinstance(source, FolderFiles):
-        return Folder(path, source.subjects, equalise=source.equalise, crop=source.crop)
+        parted = {"half": source.half, "head_yaw_at_most": source.head_yaw_at_most}
+        return Folder(path, source.subjects, equalise=source.equalise, crop=source.crop, **parted)
     assert isinstance(source, NYUFiles)
     views = VIEWS[:1] if domain == "test" else VIEWS
     return NYU(path, source.split, source.kind, views, size, source.masked, source.count)

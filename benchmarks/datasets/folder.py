@@ -7,8 +7,10 @@ any flip). Without a manifest every jpg and png of the folder is taken, in order
 """
 
 import csv
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -31,7 +33,10 @@ ENDINGS = {".jpg": b"\xff\xd9", ".jpeg": b"\xff\xd9", ".png": b"IEND\xaeB`\x82"}
 class Folder:
     """Images uint8 (n, 35, 55), with `colour` RGB (n, 35, 55, 3). Labels: person, and angles where there are any.
 
-    subjects: None for all. labelled: False leaves the angles out, for a set that only trains the refiner.
+    subjects: None for all. half: the first or the second half of everyone's images, parted by a hash of the file's
+    name, so that a set may have other images of another's persons. head_yaw_at_most: degrees to either side; heads
+    that are turned further are left out, as from renders that have none. labelled: False leaves the angles out, for a
+    set that only trains the refiner.
     crop: (x, y, w, h) as fractions of the picture, after the manifest's box and flip, to give eyes the width and place
     that they have in MPIIGaze's crops; what remains is cut centrally to 55:35. equalise: the histogram's, as
     MPIIGaze's eyes are published.
@@ -42,6 +47,8 @@ class Folder:
     colour: bool = False
     equalise: bool = False
     crop: tuple[float, float, float, float] | None = None
+    half: Literal["first", "second"] | None = None
+    head_yaw_at_most: float | None = None
     labelled: bool = True
 
     @property
@@ -65,8 +72,14 @@ class Folder:
                     f"{self.path}: no image of subject {absent[0]!r}; it has {', '.join(sorted(known)[:8])} ..."
                 )
             rows = [row for row in rows if _subject(row) in self.subjects]
+        if self.half is not None:
+            rows = [row for row in rows if _half(row["file"]) == self.half]
+        if self.head_yaw_at_most is not None:
+            if rows and HEAD[1] not in rows[0]:
+                raise UserError(f"{manifest}: lacks {HEAD[1]}, by which head_yaw_at_most picks; add it, or set null")
+            rows = [row for row in rows if _turned(row) <= self.head_yaw_at_most]
         if not rows:
-            raise UserError(f"{self.path}: no images; expected .jpg or .png files")
+            raise UserError(f"{self.path}: no images; expected .jpg or .png files, and some that params.yaml leaves in")
         if self.crop is not None and not _inside(self.crop, 1, 1):
             raise UserError(f"{self.path}: crop {self.crop} is not inside the picture; give fractions x, y, w, h of it")
         groups = [rows[start : start + 256] for start in range(0, len(rows), 256)]
@@ -172,6 +185,18 @@ def _pictures(path: Path) -> list[dict[str, str]]:
 
 def _subject(row: dict[str, str]) -> str:
     return row.get("subject") or NOBODY
+
+
+def _half(file: str) -> str:
+    return ("first", "second")[hashlib.blake2b(file.encode()).digest()[0] % 2]
+
+
+def _turned(row: dict[str, str]) -> float:
+    """Degrees to either side; 0 where it is no number, which `load` then says."""
+    try:
+        return abs(_number(row, HEAD[1]))
+    except Broken:
+        return 0.0
 
 
 def _content(file: Path) -> bytes | None:

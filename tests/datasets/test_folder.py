@@ -79,6 +79,35 @@ def test_subjects_pick_rows(tmp_path: Path):
         Folder(tmp_path, subjects=("1",)).batches()
 
 
+def test_halves_part_the_files_whatever_else_is_picked(tmp_path: Path):
+    for number in range(40):
+        save(tmp_path / f"{number}.png", picture(number))
+    manifest(tmp_path, "file,subject", *(f"{number}.png,s{number % 2}" for number in range(40)))
+    files = {
+        (half, subjects): {
+            dict(item)["file"] for batch in Folder(tmp_path, subjects, half=half).batches() for item in batch.items
+        }
+        for half in ("first", "second")
+        for subjects in (None, ("s0",))
+    }
+    assert files["first", None].isdisjoint(files["second", None])
+    assert len(files["first", None] | files["second", None]) == 40
+    assert files["first", ("s0",)] < files["first", None]
+    assert 10 < len(files["first", None]) < 30
+
+
+def test_heads_that_are_turned_too_far_are_left_out(tmp_path: Path):
+    for number in range(3):
+        save(tmp_path / f"{number}.png", picture(number))
+    manifest(tmp_path, "file,pitch_deg,yaw_deg,head_yaw_deg", "0.png,0,0,-30", "1.png,0,0,-15", "2.png,0,0,x")
+    loaded = load_all(Folder(tmp_path, head_yaw_at_most=15.0))
+    assert np.array_equal(loaded.images, [picture(1)])
+    assert loaded.rejected == [("2.png", "head_yaw_deg is 'x', not a number")]
+    manifest(tmp_path, "file,pitch_deg,yaw_deg", "0.png,0,0")
+    with pytest.raises(UserError, match="lacks head_yaw_deg, by which head_yaw_at_most picks"):
+        Folder(tmp_path, head_yaw_at_most=15.0).batches()
+
+
 def test_other_shapes_are_cut_centrally_then_shrunk_by_area(tmp_path: Path):
     tall = save(tmp_path / "a.png", picture(0, 90, 55))
     wide = save(tmp_path / "b.png", picture(1, 35, 91))

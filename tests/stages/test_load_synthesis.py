@@ -15,7 +15,8 @@ from benchmarks.tracking import RunFolder
 
 Tiny = Callable[..., Params]
 FOLDER = {
-    "source": "folder", "path": "eyes", "subjects": None, "equalise": False, "crop": None, "rejected_at_most": 0.3,
+    "source": "folder", "path": "eyes", "subjects": None, "half": None, "head_yaw_at_most": None,
+    "equalise": False, "crop": None, "rejected_at_most": 0.3,
 }  # fmt: skip
 
 
