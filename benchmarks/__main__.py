@@ -249,7 +249,7 @@ def sync() -> None:
     """Send to MLflow the runs and events that it lacks."""
     from benchmarks import tracking
 
-    sent = tracking.sync(Path("runs"), Path(".checkpoints"))
+    sent = tracking.sync(tracking.DIARY, Path(".checkpoints"))
     print(f"sync: {', '.join(f'{number} {what}' for what, number in vars(sent).items())}")
 
 

@@ -63,7 +63,7 @@ def two_sample(
         raise ValueError(f"images {a.shape[1:]} and {b.shape[1:]} differ in size")
     names_a, names_b = _names(groups_a, a, "a"), _names(groups_b, b, "b")
     (train_a, train_b), (test_a, test_b) = split(names_a, names_b, generator)
-    network = Judge(generator)
+    network = Judge(generator).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     fit(network, _tensor(a[train_a], b[train_b]), _targets(train_a, train_b), generator, steps)
     judged = _judge(network, _tensor(a[test_a], b[test_b]))
     of_b = _targets(test_a, test_b).numpy().astype(bool)
@@ -146,7 +146,7 @@ class Judge(nn.Module):
 
 def fit(network: Judge, images: Tensor, targets: Tensor, generator: torch.Generator, steps: int) -> None:
     """AdamW on random mini-batches, learning rate falling to 0 along a half cosine."""
-    optimizer = torch.optim.AdamW(network.parameters(), lr=LR, weight_decay=WEIGHT_DECAY)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=LR, weight_decay=WEIGHT_DECAY, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, steps))
     network.train()
     for _ in range(steps):

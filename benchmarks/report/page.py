@@ -92,7 +92,9 @@ def build(
     except OSError as error:
         raise UserError(f"{out}: cannot write the report ({error.strerror})") from error
     views = {
-        name: view.among(metrics[name]).named(standin=data[name]["standin"])
+        name: view.among(metrics[name])
+        .named(standin=data[name]["standin"])
+        .of_clusters(metrics["data"][name][f"{view.task.cluster}s"])
         for name, view in VIEWS.items()
         if name in rows
     }

@@ -99,6 +99,10 @@ class View:
         real = self.looks["real"]
         return replace(self, looks={**self.looks, "real": replace(real, label=f"stand-in {real.label}")})
 
+    def of_clusters(self, count: int) -> "View":
+        """The same view where the test has one person alone: the intervals then cover images and no other persons."""
+        return self if count > 1 else replace(self, resampled=f"the {self.alike}")
+
 
 # Okabe and Ito's palette: distinct under every common colour blindness, and in grey.
 _SYNTHETIC, _REFINED, _REAL = "#D55E00", "#0072B2", "#333333"

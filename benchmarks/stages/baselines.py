@@ -36,7 +36,7 @@ def run(params: Params) -> None:
     known = persons_of(opened("real"))
     labels = test.labels.assign(seen=test.labels["person"].isin(known))
     progress = Progress("baselines", len(cells), "training")
-    tables, runs = [], Path("runs/baselines")
+    tables, runs = [], tracking.DIARY / "baselines"
     learn = partial(errors_of, settings=params.estimators.baselines, folds=params.supervised.folds)
     with workers() as pool, whole(runs) as beside:
         beside.mkdir()
@@ -50,7 +50,7 @@ def run(params: Params) -> None:
     with whole(Path("results/baselines.parquet")) as results:
         pd.concat(tables, ignore_index=True).to_parquet(results, index=False)
     try:
-        tracking.sync(Path("runs"))
+        tracking.sync(tracking.DIARY)
     except UserError as error:  # a diary stops no evaluation; `make run` and `sync` send what is missing
         print(f"baselines: not in MLflow yet: {error}", flush=True)
     print(f"baselines: {len(tables)} estimators on {len(test)} images in results/baselines.parquet", flush=True)

@@ -35,7 +35,7 @@ def run(params: Params, name: str) -> None:
     cells = [(condition, seed) for condition in trained(params, task) for seed in params.seeds_of(name, condition)]
     measured = side_by_side(errors_of, [(params, name, *cell) for cell in cells], at_once(params.compute))
     tables = []
-    runs = Path("runs/evaluate") / name
+    runs = tracking.DIARY / "evaluate" / name
     with whole(runs) as beside:
         beside.mkdir()
         for (condition, seed), errors in zip(cells, measured, strict=True):
@@ -44,7 +44,7 @@ def run(params: Params, name: str) -> None:
     with whole(Path("results") / f"{name}.parquet") as results:
         pd.concat(tables, ignore_index=True).to_parquet(results, index=False)
     try:
-        tracking.sync(Path("runs"))
+        tracking.sync(tracking.DIARY)
     except UserError as error:  # a diary stops no evaluation; `make run` and `sync` send what is missing
         print(f"evaluate {name}: not in MLflow yet: {error}", flush=True)
     print(f"evaluate {name}: {len(tables)} estimators on {len(test)} images in results/{name}.parquet", flush=True)

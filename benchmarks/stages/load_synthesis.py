@@ -15,6 +15,7 @@ import pandas as pd
 from benchmarks import tracking
 from benchmarks.core.config import Camera, Kinect, Params, Simulator
 from benchmarks.core.errors import UserError
+from benchmarks.core.files import whole
 from benchmarks.core.progress import Progress
 from benchmarks.datasets import catalogue, eyes, hands, rendering
 from benchmarks.datasets.catalogue import VIEWS
@@ -43,12 +44,12 @@ def run(params: Params, task: str, domain: str) -> None:
     catalogue.require(params)
     source, size = getattr(getattr(params.data, task), domain), params.data.hand.size
     path = Path("stores") / task / domain
-    whole = path.with_name("real_labelled") if domain == "real" else path
+    labelled = path.with_name("real_labelled") if domain == "real" else path
     title = f"load-synthesis {task}-{domain}"
     if isinstance(source, Simulator | Camera | Kinect):
         drawn = rendered(source, task, domain, size)
         store = write_store(
-            whole,
+            labelled,
             _watched(drawn, title),
             task=task,
             domain=domain,
@@ -59,11 +60,12 @@ def run(params: Params, task: str, domain: str) -> None:
     else:
         limit = max(part.rejected_at_most for part in getattr(source, "parts", (source,)))
         reader = catalogue.files(source, domain, size)
-        store = load_files(reader, whole, task=task, domain=domain, rejected_at_most=limit)
+        store = load_files(reader, labelled, task=task, domain=domain, rejected_at_most=limit)
     if domain == "real":
         separate_labels(store, path, supervised=bool(getattr(params.supervised, task)))
+    name = f"load-synthesis/{task}-{domain}"
     with tracking.run(
-        Path("runs/load-synthesis") / f"{task}-{domain}",
+        tracking.DIARY / name,
         experiment=task,
         name=f"load-synthesis {domain}",
         params={"task": task, "domain": domain, **source.model_dump()},
@@ -74,6 +76,8 @@ def run(params: Params, task: str, domain: str) -> None:
         diary.image(0, "contact_sheet", contact_sheet(store.images))
         found = store.info.get("summary", {})
         diary.final({"load/images": float(len(store)), "load/rejected": float(found.get("rejected", 0))})
+    with whole(Path("runs") / name) as results:
+        tracking.RunFolder(tracking.DIARY / name).copy_results(results)
     print(f"{title}: {len(store)} images in {path}", flush=True)
 
 

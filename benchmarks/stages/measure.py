@@ -72,7 +72,7 @@ def run(params: Params, task: str, seed: int, variant: str = "") -> None:
     with whole(Path("results/measures") / f"{name}.json") as file:
         file.write_text(json.dumps(measured, indent=2, sort_keys=True) + "\n")
     with tracking.run(
-        Path("runs/measure") / name,
+        tracking.DIARY / "measure" / name,
         experiment=task,
         name=f"measure {variant} seed {seed}".replace("  ", " "),
         params={"task": task, "seed": seed, "variant": variant},

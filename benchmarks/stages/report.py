@@ -290,12 +290,11 @@ def _events(task: str) -> tuple[pd.DataFrame, set[str]]:
 
 def _values(event: dict[str, Any], tags: dict[str, str]) -> Iterator[dict[str, Any]]:
     for metric, value in event["metrics"].items():
-        if not metric.endswith("images_per_s"):  # a time: the report keeps the same bytes
-            yield {
-                "stage": tags["stage"],
-                "condition": tags["condition"],
-                "seed": int(tags["seed"]),
-                "step": event["step"],
-                "metric": metric,
-                "value": value,
-            }
+        yield {
+            "stage": tags["stage"],
+            "condition": tags["condition"],
+            "seed": int(tags["seed"]),
+            "step": event["step"],
+            "metric": metric,
+            "value": value,
+        }

@@ -2,7 +2,7 @@
 
 A run writes its events to a folder of small files first; a process of its own copies them to MLflow while
 the run goes on, and `sync` copies whatever did not arrive. MLflow is thus filled from the files alone: an
-outage, a run restored from DVC's cache or a fresh database loses nothing, and no failure of MLflow reaches
+outage or a fresh database loses nothing, and no failure of MLflow reaches
 the training.
 
     with tracking.run(folder, experiment="gaze", name="refined_4x seed 0", params=..., tags=...) as run:
@@ -12,10 +12,22 @@ the training.
 """
 
 from benchmarks.tracking.destination import prepare
-from benchmarks.tracking.events import Run, RunFolder
+from benchmarks.tracking.events import DIARY, SPEED, Run, RunFolder
 from benchmarks.tracking.provenance import flatten, provenance
 from benchmarks.tracking.recorder import run
 from benchmarks.tracking.sync import Synced, sync
 from benchmarks.tracking.ui import serve_ui
 
-__all__ = ["Run", "RunFolder", "Synced", "flatten", "prepare", "provenance", "run", "serve_ui", "sync"]
+__all__ = [
+    "DIARY",
+    "SPEED",
+    "Run",
+    "RunFolder",
+    "Synced",
+    "flatten",
+    "prepare",
+    "provenance",
+    "run",
+    "serve_ui",
+    "sync",
+]

@@ -3,6 +3,9 @@
 run.json       who and what: run key, experiment, name, params, tags, inputs, process, times, status
 metrics.jsonl  one line a log call: {"step", "time", "metrics": {name: value}}, "final": true for the last
 images/        <name>_<step>.png
+
+Times, speeds and processes make each run's files unlike any other's: they stay in the diary. DVC's outputs are what
+`RunFolder.copy_results` leaves of them.
 """
 
 import contextlib
@@ -22,8 +25,11 @@ import numpy as np
 
 from benchmarks.core.errors import UserError
 
+DIARY = Path("diary")  # of runs that have ended, below the working folder
 RUNNING, FINISHED, FAILED, KILLED = "RUNNING", "FINISHED", "FAILED", "KILLED"  # MLflow's words
 
+SPEED = "images_per_s"  # ends the name of a metric that no rerun repeats
+_RESULTS = ("stage", "task", "condition", "seed", "env.device")  # tags that say which results these are
 _NAME = re.compile(r"[\w\-./ ]{1,250}")  # what MLflow accepts for metrics, parameters and images alike
 _IMAGE_FILE = re.compile(r"(?P<name>.+)_(?P<step>\d+)\.png")
 
@@ -99,6 +105,23 @@ class RunFolder:
             if match := _IMAGE_FILE.fullmatch(file.name):
                 found[match["name"], int(match["step"])] = file
         return dict(sorted(found.items(), key=lambda item: (item[0][1], item[0][0])))
+
+    def copy_results(self, target: Path) -> None:
+        """To the new folder `target`, what any machine that computes the same results writes in the same bytes.
+
+        run.json (name, params, tags, inputs), metrics.jsonl ({"step", "metrics"} a line, without speeds) and images/.
+        """
+        record = self.record()
+        target.mkdir(parents=True)
+        tags = {tag: record.tags[tag] for tag in _RESULTS if tag in record.tags}
+        about = {"name": record.name, "params": record.params, "tags": tags, "inputs": record.inputs}
+        (target / "run.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        lines = []
+        for event in self.events_from()[0]:
+            metrics = {name: value for name, value in event["metrics"].items() if not name.endswith(SPEED)}
+            lines.append(json.dumps({"step": event["step"], "metrics": metrics}) + "\n")
+        (target / "metrics.jsonl").write_text("".join(lines), encoding="utf-8")
+        shutil.copytree(self.path / "images", target / "images")
 
     def extent(self) -> str:
         """What there is to send, in a form that two folders can be compared by."""

@@ -52,7 +52,9 @@ def train(
     sample_every: int = 0,
     checkpoint_every_s: float = 30.0,
 ) -> Path:
-    """Run `trainer` to its end, or on from its last checkpoint; save its outputs and publish its events under runs/.
+    """Run `trainer` to its end, or on from its last checkpoint; save its outputs and publish its events.
+
+    All of them go to the diary, what a rerun repeats to runs/.
 
     Gives its checkpoint folder, for the caller to remove once no output can be lost any more.
 
@@ -132,7 +134,7 @@ def train(
                 window.clear()
                 rate = (trainer.step - counted) * images_per_step / max(now - started, 1e-9)
                 started, counted = now, trainer.step
-                run.log(trainer.step, means | {"train/images_per_s": rate})
+                run.log(trainer.step, means | {f"train/{tracking.SPEED}": rate})
                 progress(trainer.step, means)
             if sample_every and (trainer.step % sample_every == 0 or trainer.done):
                 look(run)
@@ -143,8 +145,11 @@ def train(
         run.final({"train/steps": float(trainer.step)})
     save()  # a full disk below loses no training
     save_outputs()
-    with whole(Path("runs") / stage / name) as events:
-        shutil.copytree(folder / "events", events)
+    ended = tracking.RunFolder(folder / "events")
+    with whole(tracking.DIARY / stage / name) as diary:
+        shutil.copytree(ended.path, diary)
+    with whole(Path("runs") / stage / name) as results:
+        ended.copy_results(results)
     return folder
 
 

@@ -68,10 +68,15 @@ class Teller:
             "published": theirs,
             "ours": f"{self._amount(metric, a)} against {self._amount(metric, b)}: {difference:+.2f} {unit} "
             f"[{low:+.2f}, {high:+.2f}]{_share(found)}",
-            "test": f"bootstrap over {self.resampled}: Holm p = {found['p_holm']:.2g}; "
+            "test": f"bootstrap over {self._resampled(metrics)}: Holm p = {found['p_holm']:.2g}; "
             f"smallest effect that could be seen {scale * found['smallest_effect']:.2f} {unit}",
             "verdict": found["verdict"],
         }
+
+    def _resampled(self, metrics: Mapping[str, Any]) -> str:
+        """Of a single person nothing can be told about others."""
+        clusters = metrics["data"][self.task.name][f"{self.task.cluster}s"]
+        return self.resampled if clusters > 1 else f"seeds and images of one {self.task.cluster}, no others"
 
     def magnitude(
         self,

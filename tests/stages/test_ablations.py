@@ -76,7 +76,7 @@ def test_baselines_have_a_row_per_test_image_with_the_right_error(workspace: Pat
     mean = fit("mean", train.images, None, train.gaze(), np.random.default_rng(0)).predict(np.array(test.images), None)
     expected = angular_error_deg(torch.from_numpy(mean), torch.from_numpy(test.gaze())).numpy()
     assert rows.query("condition == 'mean_real'")["error_deg"].to_numpy() == pytest.approx(expected)
-    assert len(list(Path("runs/baselines").iterdir())) == 4
+    assert len(list(Path("diary/baselines").iterdir())) == 4
 
 
 def test_images_and_steps_of_a_baseline_are_parameters(workspace: Path, tiny: Tiny):

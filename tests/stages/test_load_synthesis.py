@@ -11,7 +11,7 @@ from benchmarks.core.config import Params
 from benchmarks.core.errors import UserError
 from benchmarks.datasets.store import open_store
 from benchmarks.stages import load_synthesis
-from benchmarks.tracking import RunFolder
+from benchmarks.tracking import DIARY, RunFolder
 
 Tiny = Callable[..., Params]
 FOLDER = {
@@ -45,7 +45,7 @@ def test_files_become_stores_and_the_real_one_loses_its_labels(pictures: Path, t
 
 def test_the_diary_has_a_contact_sheet_and_the_counts(pictures: Path, tiny: Tiny):
     load_synthesis.run(tiny({"data.gaze.test": FOLDER}), "gaze", "test")
-    diary = RunFolder(Path("runs/load-synthesis/gaze-test"))
+    diary = RunFolder(DIARY / "load-synthesis/gaze-test")
     (sheet,) = diary.images().values()
     picture = cv2.imread(str(sheet), cv2.IMREAD_GRAYSCALE)
     assert picture is not None

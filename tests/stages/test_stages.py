@@ -41,7 +41,11 @@ def train_all(params: Params) -> None:
 
 
 def weights_of(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*.safetensors"))}
+    return {name: content for name, content in bytes_of(folder).items() if name.endswith(".safetensors")}
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*.*")) if path.is_file()}
 
 
 def test_pixels_survive_the_way_to_the_network_and_back():
@@ -190,7 +194,7 @@ def test_killed_training_resumes_and_ends_in_the_same_bytes(workspace: Path, tin
     params = tiny(SLOW)
     write_yaml(workspace / "params.yaml", params.model_dump(mode="json"))
     run_all(partial(stage.run, params), [(what, 0)], params.compute)
-    never_killed = weights_of(workspace / "models")
+    never_killed = weights_of(workspace / "models"), bytes_of(workspace / "runs")
     shutil.rmtree("models")
     shutil.rmtree("runs")
 
@@ -200,7 +204,7 @@ def test_killed_training_resumes_and_ends_in_the_same_bytes(workspace: Path, tin
 
     run_all(partial(stage.run, params), [(what, 0)], params.compute)
     assert "resuming at step" in capsys.readouterr().out
-    assert weights_of(workspace / "models") == never_killed
+    assert (weights_of(workspace / "models"), bytes_of(workspace / "runs")) == never_killed
     assert not list(Path(".checkpoints").glob("*/*")), "a finished training leaves no checkpoint"
 
 
