@@ -63,10 +63,8 @@ def _override(params: CommentedMap, overlay: CommentedMap, path: Path, prefix: s
         where = f"{prefix}{key}"
         if key not in params:
             raise UserError(f"{path}: {where}: paper.yaml has no such key")
-        if isinstance(value, CommentedMap) and value.get("source", params[key].get("source")) != params[key].get(
-            "source"
-        ):
-            params[key] = value  # another source has other keys
+        if isinstance(value, CommentedMap) and "source" in value:
+            params[key] = value  # of its own: another source has other keys, and the paper none of a folder's
         elif isinstance(value, CommentedMap):
             _override(params[key], value, path, f"{where}.")
         elif params[key] != value:

@@ -130,7 +130,7 @@ def significance(view: View, comparisons: Table) -> Section:
         lead="An interval that crosses 0 shows no difference; the table has the tests and what they can see.",
         plots=plots,
         table=comparisons,
-        note=f"Interval and p: bootstrap over seeds and {view.resampled}, paired where both conditions have the same "
+        note=f"Interval and p: bootstrap over seeds and {view.covered}, paired where both conditions have the same "
         "seeds. Holm: corrected for the whole "
         "declared family. Smallest visible: the true difference that a run like this finds four times in "
         f"five. Binomial (which condition has the lower error, one by one over the {view.counted}) and McNemar (which "

@@ -3,7 +3,7 @@
 import itertools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,9 +92,10 @@ def build(
     except OSError as error:
         raise UserError(f"{out}: cannot write the report ({error.strerror})") from error
     views = {
-        name: view.among(metrics[name])
-        .named(standin=data[name]["standin"])
-        .of_clusters(metrics["data"][name][f"{view.task.cluster}s"])
+        name: replace(
+            view.among(metrics[name]).named(standin=data[name]["standin"]),
+            single=metrics["data"][name][f"{view.task.cluster}s"] == 1,
+        )
         for name, view in VIEWS.items()
         if name in rows
     }

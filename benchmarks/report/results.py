@@ -88,7 +88,7 @@ def comparisons(view: View, found: Mapping[str, Any]) -> Table:
                 "share_reason": share.get("reason"),
             }
         )
-    holds = f"Over seeds and {view.resampled}"
+    holds = f"Over seeds and {view.covered}"
 
     return Table(
         name=f"{view.task.name}_comparisons",

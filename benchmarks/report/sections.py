@@ -153,7 +153,7 @@ def estimates(
         id=f"{view.task.name}-table",
         short=view.table,
         title=view.table_title,
-        lead=f"Each number is the mean over seeds, above an interval that covers other seeds and {view.resampled}.",
+        lead=f"Each number is the mean over seeds, above an interval that covers other seeds and {view.covered}.",
         table=results.estimates(view, measured, unseen),
         note="The shaded columns are the paper's, measured on other images: they show which way the rows "
         f"should go, and not what our numbers should be. {view.table_note}{missing if unmeasured else ''}",

@@ -83,6 +83,7 @@ class View:
     units: Mapping[str, str] = field(default_factory=dict)
     pictures: Callable[[np.ndarray], np.ndarray] = as_they_are
     warning: Callable[[Mapping[str, Any]], str] = lambda data: ""
+    single: bool = False  # the test has one person, or one block of frames
 
     def unit_of(self, metric: str) -> str:
         return self.units.get(metric, self.unit)
@@ -99,9 +100,10 @@ class View:
         real = self.looks["real"]
         return replace(self, looks={**self.looks, "real": replace(real, label=f"stand-in {real.label}")})
 
-    def of_clusters(self, count: int) -> "View":
-        """The same view where the test has one person alone: the intervals then cover images and no other persons."""
-        return self if count > 1 else replace(self, resampled=f"the {self.alike}")
+    @property
+    def covered(self) -> str:
+        """What intervals cover beside seeds: other persons or blocks, and of a single one its images alone."""
+        return f"the {self.alike}" if self.single else self.resampled
 
 
 # Okabe and Ito's palette: distinct under every common colour blindness, and in grey.
