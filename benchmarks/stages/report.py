@@ -56,7 +56,7 @@ SELECTION = (
     "7x7 patches to unlabelled real ones among those that keep the synthetic images' edges. Steps, batches and "
     "learning rates of gaze were tried on other persons of the stand-in, with their labels; they are in no set of "
     "this run. That the stand-in's hands leave a gap was seen on other frames of its two hands, with their labels. "
-    "Other numbers of the hourglass's steps were tried on half of the tested frames, with their labels; it kept its 400. "
+    "Other numbers of steps of the hourglass were tried on half of the tested frames, with labels; it kept its 400. "
     "The numbers of seeds and of persons were raised after runs that saw too little (docs/presets.md). "
     "Every estimator keeps the weights with the best loss on a held-out part of its own training images."
 )
