@@ -173,7 +173,7 @@ def report(
     out: Annotated[Path, typer.Option(help="Where to.")] = Path("reports"),
     pictures: Annotated[bool, typer.Option(help="With images of the data.")] = True,
 ) -> None:
-    """Stage: metrics.json, tables, figures and the page."""
+    """Stage: results.json, tables, figures and the page."""
     from benchmarks.stages import report
 
     report.run(config.load(), [task] if task else ["gaze", "hand"], out, pictures)
@@ -185,7 +185,7 @@ def regress(
     summary: Annotated[Path | None, typer.Option(help="Append the table, as Markdown, to this file.")] = None,
     check: Annotated[bool, typer.Option(help="Exit with status 1 on a regression.")] = True,
 ) -> None:
-    """Compare reports/metrics.json with the accepted values of the active preset."""
+    """Compare reports/results.json with the accepted values of the active preset."""
     from benchmarks.stages import regress
 
     if regress.run(config.load(), accept, summary, check) and check:

@@ -108,7 +108,7 @@ def test_no_accepted_values(workspace: Path, command: Command):
     values = tiny_values() | {"preset": "mine"}
     write_yaml(workspace / "params.yaml", values)
     Path("reports").mkdir()
-    Path("reports/metrics.json").write_text("{}")
+    Path("reports/results.json").write_text("{}")
     assert "no accepted values for preset mine" in one_line(*command("regress"))
 
 

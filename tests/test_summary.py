@@ -1,4 +1,4 @@
-"""metrics.json from rows: hand-computed values, pairing, verdicts, and rows that are not complete."""
+"""results.json from rows: hand-computed values, pairing, verdicts, and rows that are not complete."""
 
 import json
 
@@ -48,6 +48,14 @@ def test_values_are_means_over_seeds_of_each_seeds_own_statistic(rows, metrics):
 def test_an_error_of_exactly_7_degrees_counts(rows):
     exactly = rows.assign(error_deg=7.0)
     assert summarise(exactly, 10)["gaze"]["real"]["within_7deg"]["value"] == 1.0
+
+
+def test_the_headline_is_the_4x_errors_and_the_verdicts(metrics):
+    shown = summary.headline(metrics, ["reproduced", "inconclusive", "reproduced"])
+    assert shown.keys() == {"gaze", "reproduced", "contradicted"}
+    for domain, value in shown["gaze"].items():
+        assert value == pytest.approx(metrics["gaze"][f"{domain}_4x"]["mean_error_deg"]["value"], rel=1e-3)
+    assert (shown["reproduced"], shown["contradicted"]) == (2, 0)
 
 
 def test_known_differences_are_found_and_judged(metrics):
@@ -179,10 +187,10 @@ def test_incomplete_rows_are_named(rows, spoil, message):
 
 def test_unreadable_metrics_are_named(tmp_path):
     with pytest.raises(UserError, match=r"metrics\.json does not exist"):
-        summary.read(tmp_path / "metrics.json")
-    (tmp_path / "metrics.json").write_text("{")
+        summary.read(tmp_path / "results.json")
+    (tmp_path / "results.json").write_text("{")
     with pytest.raises(UserError, match=r"metrics\.json is not valid JSON"):
-        summary.read(tmp_path / "metrics.json")
+        summary.read(tmp_path / "results.json")
 
 
 def test_an_interval_stays_where_its_number_can_be(rows):

@@ -1,4 +1,4 @@
-"""Hand poses from rows to metrics.json and the gate: joints, errors without depth, and both tasks in one file."""
+"""Hand poses from rows to results.json and the gate: joints, errors without depth, and both tasks in one file."""
 
 import copy
 
@@ -106,8 +106,8 @@ def test_incomplete_rows_are_named(rows, spoil, message):
 def test_both_tasks_share_one_file_and_one_gate(metrics, tmp_path):
     eyes = summary.summarise(gaze_results.gaze_results(), GAZE, np.random.default_rng(0), gaze_results.DATA, 50)
     both = summary.merge(eyes, metrics)
-    summary.write(both, tmp_path / "metrics.json")
-    assert summary.read(tmp_path / "metrics.json") == both
+    summary.write(both, tmp_path / "results.json")
+    assert summary.read(tmp_path / "results.json") == both
     regression.accept(both, tmp_path / "accepted.json", "first values of both")
     accepted = summary.read(tmp_path / "accepted.json")
     rows = regression.compare(both, accepted)

@@ -19,7 +19,7 @@ FAILED = ("regressed", *guards.FAILED)
 
 
 def accept(metrics: dict[str, Any], path: Path, note: str) -> None:
-    """Write what `compare` needs of metrics.json as the accepted values; `note` says why they are right."""
+    """Write what `compare` needs of results.json as the accepted values; `note` says why they are right."""
     if not note.strip():
         raise UserError("a note is needed: say in a line why these values are right")
     accepted = {"note": note.strip(), "data": {}, "guards": guards.accept(metrics.get("guards", {}), str(path))}

@@ -1,6 +1,7 @@
 """Section 3's tables from the results: one row per test image becomes metrics, intervals and comparisons."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from benchmarks.evaluation.significance import (
 )
 from benchmarks.evaluation.tasks import Claim, Metric, Task, blocks
 
-DIGITS = 6  # significant digits in metrics.json: what float64 sums agree on across machines
+DIGITS = 6  # significant digits in results.json: what float64 sums agree on across machines
 
 
 @dataclass(frozen=True)
@@ -101,12 +102,34 @@ def summarise(
 
 
 def merge(*summaries: dict[str, Any]) -> dict[str, Any]:
-    """The summaries of several tasks as one metrics.json."""
+    """The summaries of several tasks as one results.json."""
     merged: dict[str, Any] = {"comparisons": {}, "data": {}}
     for summary in summaries:
         for key, value in summary.items():
             merged[key] = {**merged[key], **value} if key in ("comparisons", "data") else value
     return merged
+
+
+HEADLINES = {"gaze": "mean_error_deg", "hand": "within_5px"}  # Tables 2 and 4
+MOST = {"gaze": "_4x", "hand": "_3x"}  # conditions that train on all images
+
+
+def headline(metrics: dict[str, Any], verdicts: Sequence[str]) -> dict[str, Any]:
+    """The few numbers that `dvc metrics show` and `dvc exp show` have room for, in four digits.
+
+    Of each task synthetic and refined, all images: gaze's mean error in degrees, hands' share of joints within 5
+    pixels; and how many claims were `reproduced` and `contradicted`.
+    """
+    shown: dict[str, Any] = {
+        task: {
+            domain: float(f"{metrics[task][domain + MOST[task]][metric]['value']:.4g}")
+            for domain in ("synthetic", "refined")
+            if domain + MOST[task] in metrics[task]
+        }
+        for task, metric in HEADLINES.items()
+        if task in metrics
+    }
+    return shown | {verdict: verdicts.count(verdict) for verdict in ("reproduced", "contradicted")}
 
 
 def write(metrics: dict[str, Any], path: Path) -> None:
@@ -115,7 +138,7 @@ def write(metrics: dict[str, Any], path: Path) -> None:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """metrics.json or an accepted file. UserError where it is absent or no JSON."""
+    """results.json, or an accepted file. UserError where it is absent or no JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -41,7 +41,7 @@ def sections(
     sample: Mapping[str, np.ndarray],
     measured: Mapping[str, Sequence[Measures]],
 ) -> list[Section]:
-    """`metrics` is metrics.json's dict; by condition, sample: the same refined images (K, H, W), of which `synthetic`
+    """`metrics` is results.json's dict; by condition, sample: the same refined images (K, H, W), of which `synthetic`
     is the source (absent without pictures), and measured: what stage measure found, one a seed.
     """
     task = tasks.ABLATIONS.name

@@ -22,7 +22,7 @@ AGAINST_RIVAL = {
 
 
 def answer(view: View, metrics: Mapping[str, Any]) -> str:
-    """From metrics.json's dict; empty where the comparison was not made."""
+    """From results.json's dict; empty where the comparison was not made."""
     task = view.task.name
     compared = metrics["comparisons"][task]
     found = compared.get(QUESTION[task])

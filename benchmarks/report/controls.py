@@ -32,7 +32,7 @@ POWER = {  # the positive control and the claim whose smallest visible effect it
 
 
 def section(view: View, metrics: Mapping[str, Any]) -> Section | None:
-    """From metrics.json's dict; None for a task or a run without any control."""
+    """From results.json's dict; None for a task or a run without any control."""
     task, compared = view.task.name, metrics["comparisons"]
     found = {**compared.get(task, {}), **compared.get(NEGATIVE_CONTROLS[task].name, {})}
     records = [

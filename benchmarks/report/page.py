@@ -78,7 +78,7 @@ def build(
 ) -> None:
     """Write `out`/index.html, tables/ and figures/; the same input gives the same bytes.
 
-    metrics is the dict of metrics.json. By task: rows (one a test image: the task's identity, condition, seed, image,
+    metrics is the dict of results.json. By task: rows (one a test image: the task's identity, condition, seed, image,
     errors), losses (one a value: stage, condition, seed, step, metric, value), samples (absent, or synthetic, refined
     (K, H, W) and real (M, H, W): uint8 eyes, uint16 depth in mm), measured (what stage measure found, one a seed),
     inventory (what load-synthesis made, one a domain), data (label, standin, synthetic, real, for hands masked; what

@@ -18,7 +18,7 @@ OPTIMISTIC = "Optimistic: treats images as independent"
 def estimates(view: View, measured: Mapping[str, Any], unseen: Mapping[str, Any] = MappingProxyType({})) -> Table:
     """Table 2's or 4's rows: this run's metrics with 95 % intervals, and apart from them what the paper has.
 
-    `measured` is metrics.json's {condition: {metric: {value, low, high, seeds}}}, `unseen` the same for persons whom
+    `measured` is results.json's {condition: {metric: {value, low, high, seeds}}}, `unseen` the same for persons whom
     no training saw: the first metric is shown of these, too.
     """
     first = next(iter(view.metrics))
@@ -71,7 +71,7 @@ def _estimate(view: View, metric: str, head: str, group: str, prefix: str = "") 
 
 
 def comparisons(view: View, found: Mapping[str, Any]) -> Table:
-    """The declared family of differences, as metrics.json has them, in the order of their declaration."""
+    """The declared family of differences, as results.json has them, in the order of their declaration."""
     records = []
     for name in view.task.claims:
         comparison = found[name]

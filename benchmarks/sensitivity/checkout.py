@@ -73,7 +73,7 @@ class Checkout:
         command = ["-m", "benchmarks", "report", "--task", self.task, "--out", str(out), "--no-pictures"]
         if error := self._logged([sys.executable, *command]):
             return [{"row": f"report: {error}", "accepted": None, "value": None, "low": None, "high": None}]
-        metrics = summary.read(self.folder / out / "metrics.json")
+        metrics = summary.read(self.folder / out / "results.json")
         rows = guards.compare(metrics["guards"], self.guards, [self.task]).to_dict("records")
         return tripped([*rows, *regression.compare(metrics, self.tables).to_dict("records")])
 

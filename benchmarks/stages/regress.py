@@ -1,4 +1,4 @@
-"""Stage regress: reports/metrics.json against the accepted values of the active preset: Tables 2 and 4, and guards."""
+"""Stage regress: reports/results.json against the accepted values of the active preset: Tables 2 and 4, and guards."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from benchmarks.core.errors import UserError
 from benchmarks.core.files import whole
 from benchmarks.evaluation import guards, regression, summary
 
-METRICS = Path("reports/metrics.json")
+RESULTS = Path("reports/results.json")
 TABLE = Path("reports/regression.md")
 ACCEPTED = Path(__file__).parents[1] / "accepted"
 
@@ -17,7 +17,7 @@ def run(params: Params, accept: str, markdown: Path | None, check: bool) -> bool
 
     Raises UserError where the preset has no accepted values, or other data than theirs, and `check` asks for a verdict.
     """
-    metrics = summary.read(METRICS)
+    metrics = summary.read(RESULTS)
     path = ACCEPTED / f"{params.preset}.json"
     if accept:
         regression.accept(metrics, path, accept)

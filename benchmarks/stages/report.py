@@ -1,4 +1,4 @@
-"""Stage report: metrics.json, tables, figures and the page, from the rows of the evaluation and the training events."""
+"""Stage report: results.json, its headline metrics.json, tables, figures and the page, from rows and training events."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -122,7 +122,8 @@ def run(params: Params, tasks: Sequence[str] = tuple(TASKS), out: Path = REPORTS
                 "selection": SELECTION,
             },
         )
-        summary.write(metrics, beside / "metrics.json")
+        summary.write(metrics, beside / "results.json")
+        summary.write(summary.headline(metrics, [claim["verdict"] for claim in claims]), beside / "metrics.json")
         told = {"claims": claims, "contradictions": findings}
         (beside / "claims.json").write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
         (beside / "plots").mkdir()
@@ -134,7 +135,7 @@ def run(params: Params, tasks: Sequence[str] = tuple(TASKS), out: Path = REPORTS
             remove(out / made.name)
             made.rename(out / made.name)
     remove(out / ".building")
-    print(f"report: {out / 'index.html'} and {out / 'metrics.json'}", flush=True)
+    print(f"report: {out / 'index.html'} and {out / 'results.json'}", flush=True)
 
 
 def _summarised(chosen: pd.DataFrame, task: Task, kind: dict[str, Any], settings: Evaluation) -> dict[str, Any]:

@@ -19,7 +19,7 @@ def claims(
     measured: Mapping[str, Sequence[Any]] | None = None,
     colour: Mapping[str, Any] | None = None,
 ) -> list[Row]:
-    """The claims of the tasks in metrics.json's dict, each task's declared comparisons first.
+    """The claims of the tasks in results.json's dict, each task's declared comparisons first.
 
     `measured`: by task what stage measure found, one a seed; and by condition that of section 3.3's variants.
     `colour`: what benchmarks/figure6 found.

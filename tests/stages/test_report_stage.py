@@ -100,7 +100,7 @@ def test_an_ablation_is_on_the_page_once_it_was_trained(workspace: Path, tiny: T
         found = json.loads((Path("results/measures") / f"{instance}.json").read_text())["artefacts"]["refined"]
         expected = [found[key] for key in ("grid_2", "grid_4", "speckle", "saturated", "rim")]
         assert artefacts[condition].to_list() == pytest.approx(expected)
-    guards = json.loads(Path("reports/metrics.json").read_text())["guards"]["gaze"]
+    guards = json.loads(Path("reports/results.json").read_text())["guards"]["gaze"]
     assert {name for name in guards if name.startswith("train-gaze")} == {
         f"train-gaze/{condition}/val_loss" for condition in ("synthetic", "synthetic_4x", "refined", "refined_4x")
     }
