@@ -1,4 +1,4 @@
-"""Stage report: results.json, its headline metrics.json, tables, figures and the page, from rows and training events."""
+"""Stage report: results.json, its headline metrics.json, tables, figures and the page, from rows and training."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -128,9 +128,9 @@ def run(params: Params, tasks: Sequence[str] = tuple(TASKS), out: Path = REPORTS
         (beside / "claims.json").write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
         (beside / "plots").mkdir()
         for name in tasks:
-            _curves(rows[name], TASKS[name].among(metrics[name])).to_csv(
-                beside / "plots" / f"{name}.csv", index=False, float_format="%.6f"
-            )
+            plots = {name: _curves(rows[name], TASKS[name].among(metrics[name]))} | _training(losses[name], name)
+            for plot, table in plots.items():
+                table.to_csv(beside / "plots" / f"{plot}.csv", index=False, float_format="%.6g")
         for made in sorted(beside.iterdir()):
             remove(out / made.name)
             made.rename(out / made.name)
@@ -275,6 +275,20 @@ def _curves(rows: pd.DataFrame, task: Task) -> pd.DataFrame:
         for condition in task.conditions
     }
     return pd.DataFrame({unit: grid, **shares})
+
+
+def _training(losses: pd.DataFrame, task: str) -> dict[str, pd.DataFrame]:
+    """For `dvc plots`, means over seeds by step: SimGAN's losses, label-free criteria, estimators' validation loss."""
+    simgan = losses.query("stage == 'train-simgan' and condition == ''").pivot_table("value", "step", "metric")
+    loss = simgan[["train/realism", "train/self_regularization", "train/discriminator"]]
+    criteria = simgan[["measure/patches", "measure/edges", "measure/spectrum"]]
+    fits = losses[(losses["stage"] == f"train-{task}") & (losses["metric"] == "val/loss")]
+    validation = fits.pivot_table("value", "step", "condition")
+    tables = {f"{task}_simgan": loss, f"{task}_realism": criteria, f"{task}_estimators": validation}
+    return {
+        plot: table.dropna().rename(columns=lambda name: name.split("/")[-1]).reset_index()
+        for plot, table in tables.items()
+    }
 
 
 def _events(task: str) -> tuple[pd.DataFrame, set[str]]:
