@@ -111,6 +111,7 @@ def merge(*summaries: dict[str, Any]) -> dict[str, Any]:
 
 
 HEADLINES = {"gaze": "mean_error_deg", "hand": "within_5px"}  # Tables 2 and 4
+JUDGED = "reproduced", "contradicted"
 MOST = {"gaze": "_4x", "hand": "_3x"}  # conditions that train on all images
 
 
@@ -129,7 +130,7 @@ def headline(metrics: dict[str, Any], verdicts: Sequence[str]) -> dict[str, Any]
         for task, metric in HEADLINES.items()
         if task in metrics
     }
-    return shown | {verdict: verdicts.count(verdict) for verdict in ("reproduced", "contradicted")}
+    return shown | {verdict: verdicts.count(verdict) for verdict in JUDGED}
 
 
 def write(metrics: dict[str, Any], path: Path) -> None:

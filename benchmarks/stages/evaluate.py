@@ -35,12 +35,12 @@ def run(params: Params, name: str) -> None:
     cells = [(condition, seed) for condition in trained(params, task) for seed in params.seeds_of(name, condition)]
     measured = side_by_side(errors_of, [(params, name, *cell) for cell in cells], at_once(params.compute))
     tables = []
-    runs = tracking.DIARY / "evaluate" / name
-    with whole(runs) as beside:
-        beside.mkdir()
-        for (condition, seed), errors in zip(cells, measured, strict=True):
-            tables.append(task.rows(labels, condition, seed, errors))
-            _record(beside / f"{condition}-{seed}", task, condition, seed, test, errors)
+    for (condition, seed), errors in zip(cells, measured, strict=True):
+        tables.append(task.rows(labels, condition, seed, errors))
+        once = np.ones((1, len(errors)))
+        figures = {f"test/{metric}": float(of(errors, once)[0]) for metric, of in task.metrics.items()}
+        for part in parts(params, name, condition):
+            tracking.add(f"train-{name}/{instance(name, seed, part)}", figures)
     with whole(Path("results") / f"{name}.parquet") as results:
         pd.concat(tables, ignore_index=True).to_parquet(results, index=False)
     try:
@@ -48,6 +48,12 @@ def run(params: Params, name: str) -> None:
     except UserError as error:  # a diary stops no evaluation; `make run` and `sync` send what is missing
         print(f"evaluate {name}: not in MLflow yet: {error}", flush=True)
     print(f"evaluate {name}: {len(tables)} estimators on {len(test)} images in results/{name}.parquet", flush=True)
+
+
+def parts(params: Params, name: str, condition: str) -> list[str]:
+    """The trainings that judge together: one a fold of the supervised row."""
+    folded = name == "gaze" and condition == "real"
+    return [f"real/fold{k}" for k in range(params.supervised.folds)] if folded else [condition]
 
 
 def errors_of(params: Params, name: str, condition: str, seed: int) -> np.ndarray:
@@ -112,17 +118,3 @@ def _columns(test: Store, axes: str) -> np.ndarray:
 
 def _batches(test: Store, device: torch.device) -> Iterator[torch.Tensor]:
     return (to_network(test.images[i : i + BATCH], device) for i in range(0, len(test), BATCH))
-
-
-def _record(folder: Path, task: Task, condition: str, seed: int, test: Store, errors: np.ndarray) -> None:
-    once = np.ones((1, len(errors)))
-    with tracking.run(
-        folder,
-        experiment=task.name,
-        name=f"evaluate {condition} seed {seed}",
-        params={"task": task.name, "condition": condition, "seed": seed},
-        tags={"stage": "evaluate", "task": task.name, "condition": condition, "seed": str(seed)},
-        inputs={"test": (test.digest, len(test))},
-        live=False,
-    ) as run:
-        run.final({f"test/{name}": float(metric(errors, once)[0]) for name, metric in task.metrics.items()})

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
-from benchmarks import tracking
 from benchmarks.core.config import Camera, Kinect, Params, Simulator
 from benchmarks.core.errors import UserError
 from benchmarks.core.files import whole
@@ -25,7 +25,8 @@ from benchmarks.datasets.store import GAZE, Store, write_store
 
 EYE = (35, 55)
 CHUNK = 4096  # images copied at a time
-SHEET = 8, 16  # rows and columns of a contact sheet
+SHEET = "contact_sheet.png"
+TILES = 8, 16  # its rows and columns
 
 Chunks = Iterable[tuple[np.ndarray, pd.DataFrame | None]]
 
@@ -63,21 +64,9 @@ def run(params: Params, task: str, domain: str) -> None:
         store = load_files(reader, labelled, task=task, domain=domain, rejected_at_most=limit)
     if domain == "real":
         separate_labels(store, path, supervised=bool(getattr(params.supervised, task)))
-    name = f"load-synthesis/{task}-{domain}"
-    with tracking.run(
-        tracking.DIARY / name,
-        experiment=task,
-        name=f"load-synthesis {domain}",
-        params={"task": task, "domain": domain, **source.model_dump()},
-        tags={"stage": "load-synthesis", "task": task, "domain": domain},
-        inputs={domain: (store.digest, len(store))},
-        live=False,
-    ) as diary:
-        diary.image(0, "contact_sheet", contact_sheet(store.images))
-        found = store.info.get("summary", {})
-        diary.final({"load/images": float(len(store)), "load/rejected": float(found.get("rejected", 0))})
-    with whole(Path("runs") / name) as results:
-        tracking.RunFolder(tracking.DIARY / name).copy_results(results)
+    with whole(Path("runs/load-synthesis") / f"{task}-{domain}") as folder:
+        folder.mkdir()
+        Image.fromarray(contact_sheet(store.images)).save(folder / SHEET)
     print(f"{title}: {len(store)} images in {path}", flush=True)
 
 
@@ -125,7 +114,7 @@ def rendered(source: Simulator | Camera | Kinect, task: str, domain: str, size: 
 
 def contact_sheet(images: np.ndarray) -> np.ndarray:
     """Images from the whole store, evenly, as one picture: uint8, depth as the networks see it."""
-    rows, columns = SHEET
+    rows, columns = TILES
     chosen = images[np.linspace(0, len(images) - 1, min(len(images), rows * columns), dtype=int)]
     tiles = np.array(chosen)
     if tiles.dtype == np.uint16:

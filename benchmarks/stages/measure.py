@@ -71,16 +71,7 @@ def run(params: Params, task: str, seed: int, variant: str = "") -> None:
         measured["preservation"] = {f.name: getattr(kept, f.name) for f in fields(kept) if f.name != "shifts"}
     with whole(Path("results/measures") / f"{name}.json") as file:
         file.write_text(json.dumps(measured, indent=2, sort_keys=True) + "\n")
-    with tracking.run(
-        tracking.DIARY / "measure" / name,
-        experiment=task,
-        name=f"measure {variant} seed {seed}".replace("  ", " "),
-        params={"task": task, "seed": seed, "variant": variant},
-        tags={"stage": "measure", "task": task, "seed": str(seed)},
-        inputs={"refined": (refined.digest, len(refined)), "real": (real.digest, len(real))},
-        live=False,
-    ) as diary:
-        diary.final({f"measure/{name}": value for name, value in flat(measured).items()})
+    tracking.add(f"train-simgan/{name}", {f"measure/{key}": value for key, value in flat(measured).items()})
     print(f"measure {name}: results/measures/{name}.json", flush=True)
 
 

@@ -1,7 +1,8 @@
 """Stage report: results.json, its headline metrics.json, tables, figures and the page, from rows and training."""
 
 import json
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from benchmarks import verdicts
+from benchmarks import presets, tracking, verdicts
 from benchmarks.core.config import (
     FIGURE6,
     Camera,
@@ -26,6 +27,7 @@ from benchmarks.core.config import (
     Several,
     Simulator,
 )
+from benchmarks.core.errors import UserError
 from benchmarks.core.files import instance, remove, whole
 from benchmarks.core.workers import cores, side_by_side
 from benchmarks.datasets.store import Store, open_store
@@ -50,6 +52,7 @@ FAMILIES = {  # from the same rows
     "hand": (HAND, NEGATIVE_CONTROLS["hand"]),
 }
 PAIRS, REALS = 12, 12
+INTERVAL = {"value": "", "low": "/low", "high": "/high"}  # of a figure in MLflow
 SELECTION = (
     "No label of a tested image was read to choose a network, a rate or lambda. Learning rates, K_d and K_g are the "
     "paper's where it prints them and the preset keeps them. lambda is the value whose refined images have the nearest "
@@ -135,7 +138,45 @@ def run(params: Params, tasks: Sequence[str] = tuple(TASKS), out: Path = REPORTS
             remove(out / made.name)
             made.rename(out / made.name)
     remove(out / ".building")
+    if out == REPORTS:
+        _record(params, metrics, claims)
     print(f"report: {out / 'index.html'} and {out / 'results.json'}", flush=True)
+
+
+def _record(params: Params, metrics: dict[str, Any], claims: Sequence[Mapping[str, Any]]) -> None:
+    """The whole pipeline as one run of MLflow: what changed from the preset, the data, Tables 2 and 4, the report."""
+    known = presets.parse(presets.compose(params.preset)) if params.preset in presets.names() else {}
+    lines = presets.changes(known, params.model_dump(mode="json"))
+    changed = {line.split(": ")[0]: line.split(" -> ")[-1] for line in lines}
+    verdicts = [claim["verdict"] for claim in claims]
+    figures = {f"claims/{verdict}": float(verdicts.count(verdict)) for verdict in (*summary.JUDGED, "inconclusive")}
+    data = {}
+    for task in (name for name in TASKS if name in metrics):
+        for condition, found in metrics[task].items():
+            of = found[summary.HEADLINES[task]]
+            figures |= {f"{task}/{condition}{end}": of[key] for key, end in INTERVAL.items()}
+        for domain in ("synthetic", "real", "test"):
+            store = open_store(Path("stores") / task / domain, task)
+            data[f"{task}-{domain}"] = store.digest, len(store)
+    folder = tracking.DIARY / "report"
+    with tracking.run(
+        folder,
+        experiment="pipelines",
+        name=os.environ.get("DVC_EXP_NAME") or params.preset,
+        params={"preset": params.preset} | changed,
+        tags={"stage": "report", "preset": params.preset},
+        inputs=data,
+        live=False,
+    ) as run:
+        run.final(figures)
+        for name in ("index.html", "results.json", "claims.json", "tables"):
+            run.file(REPORTS / name)
+        for domain in data:
+            run.image(0, domain, np.asarray(Image.open(_sheet(*domain.split("-")))))
+    try:
+        tracking.sync(folder)
+    except UserError as error:  # a diary stops no report; `make run` and `sync` send what is missing
+        print(f"report: not in MLflow yet: {error}", flush=True)
 
 
 def _summarised(chosen: pd.DataFrame, task: Task, kind: dict[str, Any], settings: Evaluation) -> dict[str, Any]:
@@ -239,6 +280,10 @@ def _called(source: EyeSource | HandSource) -> str:
     return Path(source.path).name if isinstance(source, OnDisk) else source.source
 
 
+def _sheet(task: str, domain: str) -> Path:
+    return Path("runs/load-synthesis") / f"{task}-{domain}" / "contact_sheet.png"
+
+
 def _inventory(task: str, domain: str, pictures: bool) -> dict[str, Any]:
     """What load-synthesis made of a domain: numbers, persons, directions of gaze, what it rejected, a contact sheet."""
     store = open_store(Path("stores") / task / domain, task)
@@ -246,7 +291,6 @@ def _inventory(task: str, domain: str, pictures: bool) -> dict[str, Any]:
     found = store.info.get("summary", {})
     persons = known.columns(["person"])["person"].value_counts().sort_index()
     gaze = known.columns(["gaze_x", "gaze_y", "gaze_z"]).dropna().to_numpy()
-    sheet = Path("runs/load-synthesis") / f"{task}-{domain}" / "images/contact_sheet_000000.png"
     return {
         "domain": {"synthetic": "synthetic", "real": "real, unlabelled", "test": "test"}[domain],
         "images": len(store),
@@ -254,7 +298,7 @@ def _inventory(task: str, domain: str, pictures: bool) -> dict[str, Any]:
         "rejected": found.get("rejected", 0),
         "rejected_first": found.get("rejected_first", []),
         "gaze": _angles(gaze) if len(gaze) else None,
-        "sheet": sheet.read_bytes() if pictures else None,
+        "sheet": _sheet(task, domain).read_bytes() if pictures else None,
     }
 
 

@@ -12,7 +12,7 @@ the training.
 """
 
 from benchmarks.tracking.destination import prepare
-from benchmarks.tracking.events import DIARY, SPEED, Run, RunFolder
+from benchmarks.tracking.events import DIARY, SPEED, Run, RunFolder, add
 from benchmarks.tracking.provenance import flatten, provenance
 from benchmarks.tracking.recorder import run
 from benchmarks.tracking.sync import Synced, sync
@@ -24,6 +24,7 @@ __all__ = [
     "Run",
     "RunFolder",
     "Synced",
+    "add",
     "flatten",
     "prepare",
     "provenance",

@@ -1,8 +1,9 @@
 """The events of one run of section 3's experiments as files: what is written before anything goes to MLflow.
 
 run.json       who and what: run key, experiment, name, params, tags, inputs, process, times, status
-metrics.jsonl  one line a log call: {"step", "time", "metrics": {name: value}}, "final": true for the last
+metrics.jsonl  one line a log call: {"step", "time", "metrics": {name: value}}, "final": true for figures of the end
 images/        <name>_<step>.png
+files/         what else belongs to it, such as a report
 
 Times, speeds and processes make each run's files unlike any other's: they stay in the diary. DVC's outputs are what
 `RunFolder.copy_results` leaves of them.
@@ -24,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.core.errors import UserError
+from benchmarks.core.files import digest
 
 DIARY = Path("diary")  # of runs that have ended, below the working folder
 RUNNING, FINISHED, FAILED, KILLED = "RUNNING", "FINISHED", "FAILED", "KILLED"  # MLflow's words
@@ -123,10 +125,15 @@ class RunFolder:
         (target / "metrics.jsonl").write_text("".join(lines), encoding="utf-8")
         shutil.copytree(self.path / "images", target / "images")
 
+    @property
+    def files(self) -> Path:
+        return self.path / "files"
+
     def extent(self) -> str:
         """What there is to send, in a form that two folders can be compared by."""
-        size = self.metrics_file.stat().st_size if self.metrics_file.exists() else 0
-        return f"{size} bytes of metrics, {len(self.images())} images"
+        metrics = digest(self.metrics_file) if self.metrics_file.exists() else "no"
+        files = f", {len(list(self.files.rglob('*')))} files" if self.files.exists() else ""
+        return f"{metrics} metrics, {len(self.images())} images{files}"
 
 
 class Run:
@@ -172,6 +179,16 @@ class Run:
             Image.fromarray(image).save(unfinished, format="png")
             unfinished.replace(target)
 
+    def file(self, source: Path) -> None:
+        """A copy of a file, or of a folder with all that is in it."""
+        target = self.folder.files / source.name
+        with _on_disk(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, target)
+            else:
+                shutil.copyfile(source, target)
+
     def close(self, status: str) -> None:
         """Set the status that the run ended with."""
         with _on_disk(self.folder.path):
@@ -190,6 +207,7 @@ class Run:
     def _clear(self) -> None:
         images = self.folder.path / "images"
         shutil.rmtree(images, ignore_errors=True)
+        shutil.rmtree(self.folder.files, ignore_errors=True)
         images.mkdir(parents=True)
         self.folder.metrics_file.unlink(missing_ok=True)
 
@@ -205,6 +223,39 @@ class Run:
         for (_, image_step), file in self.folder.images().items():
             if image_step > step:
                 file.unlink()
+
+
+def add(name: str, metrics: Mapping[str, float]) -> None:
+    """Later figures of a training that has ended, such as an estimator's on the test images.
+
+    They take the place of earlier ones of the same names. `name` is the training's folder in the diary; where that is
+    not there, as after `dvc pull`, it is made from what DVC keeps of it, and without that nothing is written.
+    """
+    folder, kept = RunFolder(DIARY / name), Path("runs") / name
+    if not (folder.path / "run.json").is_file():
+        if not (kept / "run.json").is_file():
+            return
+        _revive(kept, folder.path)
+    with _on_disk(folder.path):
+        events = [
+            event for event in folder.events_from()[0] if not (event.get("final") and event["metrics"].keys() & metrics)
+        ]
+        events.append({"step": 0, "time": now(), "metrics": _checked(metrics), "final": True})
+        _replace(folder.metrics_file, "".join(json.dumps(event) + "\n" for event in events))
+
+
+def _revive(results: Path, folder: Path) -> None:
+    """A run folder from what `RunFolder.copy_results` left of it, as if it had happened now."""
+    about = json.loads((results / "run.json").read_text(encoding="utf-8"))
+    record = dataclasses.replace(
+        new_record("", about["name"], about["params"], about["tags"], about["inputs"]), status=FINISHED, ended=now()
+    )
+    with _on_disk(folder):
+        shutil.copytree(results / "images", folder / "images")
+        lines = (results / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        events = [json.loads(line) | {"time": record.started} for line in lines]
+        _replace(folder / "metrics.jsonl", "".join(json.dumps(event) + "\n" for event in events))
+        _replace(folder / "run.json", json.dumps(dataclasses.asdict(record), indent=1) + "\n")
 
 
 def new_record(

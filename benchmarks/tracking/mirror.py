@@ -10,8 +10,15 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag, ViewType
 
 from benchmarks.tracking.destination import artifact_root, is_server
-from benchmarks.tracking.events import KILLED, RUNNING, RunFolder, is_alive, this_process
+from benchmarks.tracking.events import KILLED, RUNNING, Record, RunFolder, is_alive, this_process
 
+EXPERIMENTS = {  # stage -> what people compare its runs as; tests' own runs say it themselves
+    "train-simgan": "SimGAN",
+    "train-gaze": "estimators",
+    "train-hand": "estimators",
+    "baselines": "earlier methods",
+    "report": "pipelines",
+}
 KEY = "simgan.run_key"
 SENT = "simgan.sent"  # the folder's extent when all of it had been sent
 HOST, PID, PROCESS_STARTED = "simgan.host", "simgan.pid", "simgan.process_started"
@@ -32,6 +39,7 @@ class Mirror:
         self.record = record = folder.record()
         self.offset = 0
         self.points: set[tuple[str, int]] = set()
+        self.finals: dict[str, float] = {}  # what MLflow has of the figures of the end
         self.images: set[tuple[str, int]] | None = set()
         if known is None:
             run = client.create_run(experiment, record.started, self._tags(), record.name)
@@ -42,6 +50,7 @@ class Mirror:
             client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in self._tags().items()])
             client.update_run(self.run_id, status=RUNNING)  # after the tags: by them `reap` spares it
             self.points = self._points_there(known)
+            self.finals = dict(known.data.metrics)
             earlier_params = known.data.params
             self.images = None
         params = [Param(name, value) for name, value in record.params.items() if name not in earlier_params]
@@ -57,8 +66,9 @@ class Mirror:
         for event in events:
             for name, value in event["metrics"].items():
                 point = name, event["step"]
-                if point not in self.points:
-                    fresh.setdefault(point, Metric(name, value, event["time"], event["step"]))
+                changed = event.get("final") and self.finals.get(name) != value
+                if point not in self.points or changed:  # of two values of a step, MLflow shows the later one
+                    fresh[point] = Metric(name, value, event["time"], event["step"])
         for batch in _batches(fresh.items(), _METRICS_A_BATCH):
             self.client.log_batch(self.run_id, metrics=[metric for _, metric in batch])
             self.points.update(point for point, _ in batch)
@@ -81,6 +91,8 @@ class Mirror:
         self.push()
         try:
             self.push_images()
+            if self.folder.files.exists():
+                self.client.log_artifacts(self.run_id, str(self.folder.files))
             self.client.set_tag(self.run_id, SENT, self.folder.extent())
         finally:
             self.client.set_terminated(self.run_id, status, ended)
@@ -109,9 +121,13 @@ class Mirror:
 def open_mirror(client: MlflowClient, uri: str, folder: RunFolder) -> Mirror:
     """The mirror of one folder, found by its run key or made."""
     record = folder.record()
-    experiment = experiment_id(client, uri, record.experiment)
+    experiment = experiment_id(client, uri, experiment_of(record))
     known = next(search(client, [experiment], f"tags.`{KEY}` = '{record.key}'"), None)
     return Mirror(client, folder, experiment, known)
+
+
+def experiment_of(record: Record) -> str:
+    return EXPERIMENTS.get(record.tags.get("stage", ""), record.experiment)
 
 
 def experiment_id(client: MlflowClient, uri: str, name: str) -> str:
