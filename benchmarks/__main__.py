@@ -249,6 +249,8 @@ def sync() -> None:
     """Send to MLflow the runs and events that it lacks."""
     from benchmarks import tracking
 
+    for results in Path("runs").glob("train-*/**/run.json"):
+        tracking.ended(str(results.parent.relative_to("runs")))  # those that DVC brought here
     sent = tracking.sync(tracking.DIARY, Path(".checkpoints"))
     print(f"sync: {', '.join(f'{number} {what}' for what, number in vars(sent).items())}")
 

@@ -186,10 +186,10 @@ def test_incomplete_rows_are_named(rows, spoil, message):
 
 
 def test_unreadable_metrics_are_named(tmp_path):
-    with pytest.raises(UserError, match=r"metrics\.json does not exist"):
+    with pytest.raises(UserError, match=r"results\.json does not exist"):
         summary.read(tmp_path / "results.json")
     (tmp_path / "results.json").write_text("{")
-    with pytest.raises(UserError, match=r"metrics\.json is not valid JSON"):
+    with pytest.raises(UserError, match=r"results\.json is not valid JSON"):
         summary.read(tmp_path / "results.json")
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -207,3 +208,55 @@ def test_provenance_is_git_s_and_dirty_means_the_sources(tmp_path: Path, monkeyp
     assert (tags["git.commit"], tags["git.dirty"]) == (git("rev-parse", "HEAD"), "false")
     (tmp_path / "params.yaml").write_text("a: 2\n")
     assert tracking.provenance(tmp_path)["git.dirty"] == "true"
+
+
+def test_results_are_what_a_rerun_repeats(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        tags = {"stage": "train-gaze", "seed": 0, "host": name}
+        with tracking.run(tmp_path / name, experiment="gaze", name="real seed 0", params={"k": 2}, tags=tags) as run:
+            run.log(1, {"train/loss": 0.5, "train/images_per_s": time.time()})
+            run.image(1, "samples", np.zeros((2, 2), np.uint8))
+        tracking.RunFolder(tmp_path / name).copy_results(tmp_path / f"{name}-results")
+    first, second = (
+        {file.name: file.read_bytes() for file in (tmp_path / f"{name}-results").rglob("*.*")} for name in "ab"
+    )
+    assert first == second
+    assert first.keys() == {"run.json", "metrics.jsonl", "samples_000001.png"}
+    assert b"images_per_s" not in first["metrics.jsonl"]
+
+
+def test_later_figures_go_to_the_run_of_the_results_that_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name, diary = "train-gaze/gaze-real/0", tracking.DIARY / "train-gaze/gaze-real/0"
+    tracking.add(name, {"test/error": 1.0})
+    assert not diary.exists()  # a training that left nothing
+
+    def train(k: int) -> None:
+        with tracking.run(diary, experiment="gaze", name="real seed 0", params={"k": k}) as run:
+            run.log(1, {"loss": 0.5})
+            run.final({"train/steps": 1.0})
+        shutil.rmtree("runs", ignore_errors=True)
+        tracking.RunFolder(diary).copy_results(Path("runs") / name)
+
+    train(2)
+    for error in (7.0, 6.0):
+        tracking.add(name, {"test/error": error})
+    assert [line["metrics"] for line in _lines(diary)] == [{"loss": 0.5}, {"train/steps": 1.0}, {"test/error": 6.0}]
+    extent = tracking.RunFolder(diary).extent()
+    tracking.add(name, {"test/error": 6.0})
+    assert tracking.RunFolder(diary).extent() == extent  # nothing to send again
+
+    shutil.copytree("runs", "earlier")
+    train(3)
+    shutil.rmtree("runs")
+    shutil.copytree("earlier", "runs")  # as DVC does where a parameter goes back
+    (Path("runs") / name / "images").rmdir()  # DVC keeps no empty folder
+    tracking.add(name, {"test/error": 6.0})
+    record = tracking.RunFolder(diary).record()
+    assert (record.params, record.status) == ({"k": "2"}, "FINISHED")
+    assert [line["metrics"] for line in _lines(diary)][-1] == {"test/error": 6.0}
+    shutil.rmtree(diary)
+    assert tracking.ended(name) is not None
+    assert tracking.RunFolder(diary).record().key == record.key  # two machines show one run

@@ -110,9 +110,9 @@ def merge(*summaries: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-HEADLINES = {"gaze": "mean_error_deg", "hand": "within_5px"}  # Tables 2 and 4
-JUDGED = "reproduced", "contradicted"
-MOST = {"gaze": "_4x", "hand": "_3x"}  # conditions that train on all images
+HEADLINE_METRIC = {"gaze": "mean_error_deg", "hand": "within_5px"}  # Tables 2 and 4
+COUNTED = "reproduced", "contradicted"
+ALL_IMAGES = {"gaze": "_4x", "hand": "_3x"}  # conditions that train on all images
 
 
 def headline(metrics: dict[str, Any], verdicts: Sequence[str]) -> dict[str, Any]:
@@ -123,14 +123,14 @@ def headline(metrics: dict[str, Any], verdicts: Sequence[str]) -> dict[str, Any]
     """
     shown: dict[str, Any] = {
         task: {
-            domain: float(f"{metrics[task][domain + MOST[task]][metric]['value']:.4g}")
+            domain: float(f"{metrics[task][domain + ALL_IMAGES[task]][metric]['value']:.4g}")
             for domain in ("synthetic", "refined")
-            if domain + MOST[task] in metrics[task]
+            if domain + ALL_IMAGES[task] in metrics[task]
         }
-        for task, metric in HEADLINES.items()
+        for task, metric in HEADLINE_METRIC.items()
         if task in metrics
     }
-    return shown | {verdict: verdicts.count(verdict) for verdict in JUDGED}
+    return shown | {verdict: verdicts.count(verdict) for verdict in COUNTED}
 
 
 def write(metrics: dict[str, Any], path: Path) -> None:

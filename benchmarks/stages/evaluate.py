@@ -34,23 +34,24 @@ def run(params: Params, name: str) -> None:
     labels = test.labels.assign(seen=test.labels["person"].isin(known))
     cells = [(condition, seed) for condition in trained(params, task) for seed in params.seeds_of(name, condition)]
     measured = side_by_side(errors_of, [(params, name, *cell) for cell in cells], at_once(params.compute))
-    tables = []
-    for (condition, seed), errors in zip(cells, measured, strict=True):
-        tables.append(task.rows(labels, condition, seed, errors))
-        once = np.ones((1, len(errors)))
-        figures = {f"test/{metric}": float(of(errors, once)[0]) for metric, of in task.metrics.items()}
-        for part in parts(params, name, condition):
-            tracking.add(f"train-{name}/{instance(name, seed, part)}", figures)
+    tables = [
+        task.rows(labels, condition, seed, errors) for (condition, seed), errors in zip(cells, measured, strict=True)
+    ]
     with whole(Path("results") / f"{name}.parquet") as results:
         pd.concat(tables, ignore_index=True).to_parquet(results, index=False)
     try:
+        for (condition, seed), errors in zip(cells, measured, strict=True):
+            once = np.ones((1, len(errors)))
+            figures = {f"test/{metric}": float(of(errors, once)[0]) for metric, of in task.metrics.items()}
+            for training in trainings(params, name, condition):
+                tracking.add(f"train-{name}/{instance(name, seed, training)}", figures)
         tracking.sync(tracking.DIARY)
     except UserError as error:  # a diary stops no evaluation; `make run` and `sync` send what is missing
         print(f"evaluate {name}: not in MLflow yet: {error}", flush=True)
     print(f"evaluate {name}: {len(tables)} estimators on {len(test)} images in results/{name}.parquet", flush=True)
 
 
-def parts(params: Params, name: str, condition: str) -> list[str]:
+def trainings(params: Params, name: str, condition: str) -> list[str]:
     """The trainings that judge together: one a fold of the supervised row."""
     folded = name == "gaze" and condition == "real"
     return [f"real/fold{k}" for k in range(params.supervised.folds)] if folded else [condition]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from benchmarks import presets, tracking, verdicts
+from benchmarks import tracking, verdicts
 from benchmarks.core.config import (
     FIGURE6,
     Camera,
@@ -138,32 +139,31 @@ def run(params: Params, tasks: Sequence[str] = tuple(TASKS), out: Path = REPORTS
             remove(out / made.name)
             made.rename(out / made.name)
     remove(out / ".building")
-    if out == REPORTS:
-        _record(params, metrics, claims)
+    if out == REPORTS and set(tasks) == set(TASKS):
+        try:
+            _record(params, metrics, claims, pictures)
+        except UserError as error:  # a diary stops no report; `make run` and `sync` send what is missing
+            print(f"report: not in MLflow yet: {error}", flush=True)
     print(f"report: {out / 'index.html'} and {out / 'results.json'}", flush=True)
 
 
-def _record(params: Params, metrics: dict[str, Any], claims: Sequence[Mapping[str, Any]]) -> None:
-    """The whole pipeline as one run of MLflow: what changed from the preset, the data, Tables 2 and 4, the report."""
-    known = presets.parse(presets.compose(params.preset)) if params.preset in presets.names() else {}
-    lines = presets.changes(known, params.model_dump(mode="json"))
-    changed = {line.split(": ")[0]: line.split(" -> ")[-1] for line in lines}
-    verdicts = [claim["verdict"] for claim in claims]
-    figures = {f"claims/{verdict}": float(verdicts.count(verdict)) for verdict in (*summary.JUDGED, "inconclusive")}
-    data = {}
-    for task in (name for name in TASKS if name in metrics):
+def _record(params: Params, metrics: dict[str, Any], claims: Sequence[Mapping[str, Any]], pictures: bool) -> None:
+    """The whole pipeline as one run of MLflow: its parameters and data, Tables 2 and 4, the report."""
+    judged = [claim["verdict"] for claim in claims]
+    figures = {f"claims/{verdict}": float(judged.count(verdict)) for verdict in (*summary.COUNTED, "inconclusive")}
+    data, sheets = {}, {}
+    for task, metric in summary.HEADLINE_METRIC.items():
         for condition, found in metrics[task].items():
-            of = found[summary.HEADLINES[task]]
-            figures |= {f"{task}/{condition}{end}": of[key] for key, end in INTERVAL.items()}
+            figures |= {f"{task}/{condition}{end}": found[metric][key] for key, end in INTERVAL.items()}
         for domain in ("synthetic", "real", "test"):
             store = open_store(Path("stores") / task / domain, task)
             data[f"{task}-{domain}"] = store.digest, len(store)
-    folder = tracking.DIARY / "report"
+            sheets[f"{task}-{domain}"] = _sheet(task, domain)
     with tracking.run(
-        folder,
+        tracking.DIARY / "report" / f"{time.time_ns():d}",
         experiment="pipelines",
         name=os.environ.get("DVC_EXP_NAME") or params.preset,
-        params={"preset": params.preset} | changed,
+        params=tracking.flatten(params.model_dump(mode="json")),  # MLflow compares those that differ
         tags={"stage": "report", "preset": params.preset},
         inputs=data,
         live=False,
@@ -171,12 +171,9 @@ def _record(params: Params, metrics: dict[str, Any], claims: Sequence[Mapping[st
         run.final(figures)
         for name in ("index.html", "results.json", "claims.json", "tables"):
             run.file(REPORTS / name)
-        for domain in data:
-            run.image(0, domain, np.asarray(Image.open(_sheet(*domain.split("-")))))
-    try:
-        tracking.sync(folder)
-    except UserError as error:  # a diary stops no report; `make run` and `sync` send what is missing
-        print(f"report: not in MLflow yet: {error}", flush=True)
+        for name, sheet in sheets.items() if pictures else ():
+            run.image(0, name, np.asarray(Image.open(sheet)))
+    tracking.sync(tracking.DIARY / "report")
 
 
 def _summarised(chosen: pd.DataFrame, task: Task, kind: dict[str, Any], settings: Evaluation) -> dict[str, Any]:
@@ -324,13 +321,13 @@ def _curves(rows: pd.DataFrame, task: Task) -> pd.DataFrame:
 def _training(losses: pd.DataFrame, task: str) -> dict[str, pd.DataFrame]:
     """For `dvc plots`, means over seeds by step: SimGAN's losses, label-free criteria, estimators' validation loss."""
     simgan = losses.query("stage == 'train-simgan' and condition == ''").pivot_table("value", "step", "metric")
-    loss = simgan[["train/realism", "train/self_regularization", "train/discriminator"]]
+    loss = simgan[["train/realism", "train/self_regularization", "train/discriminator"]].dropna()
     criteria = simgan[["measure/patches", "measure/edges", "measure/spectrum"]]
     fits = losses[(losses["stage"] == f"train-{task}") & (losses["metric"] == "val/loss")]
     validation = fits.pivot_table("value", "step", "condition")
     tables = {f"{task}_simgan": loss, f"{task}_realism": criteria, f"{task}_estimators": validation}
     return {
-        plot: table.dropna().rename(columns=lambda name: name.split("/")[-1]).reset_index()
+        plot: table.dropna(how="all").rename(columns=lambda name: name.split("/")[-1]).reset_index()
         for plot, table in tables.items()
     }
 

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.core.errors import UserError
-from benchmarks.core.files import digest
+from benchmarks.core.files import digest, whole
 
 DIARY = Path("diary")  # of runs that have ended, below the working folder
 RUNNING, FINISHED, FAILED, KILLED = "RUNNING", "FINISHED", "FAILED", "KILLED"  # MLflow's words
@@ -228,34 +228,61 @@ class Run:
 def add(name: str, metrics: Mapping[str, float]) -> None:
     """Later figures of a training that has ended, such as an estimator's on the test images.
 
-    They take the place of earlier ones of the same names. `name` is the training's folder in the diary; where that is
-    not there, as after `dvc pull`, it is made from what DVC keeps of it, and without that nothing is written.
+    They take the place of earlier ones of the same names. `name` is the training's folder, in the diary and among DVC's
+    outputs; see `ended`. Without either, nothing is written.
     """
-    folder, kept = RunFolder(DIARY / name), Path("runs") / name
-    if not (folder.path / "run.json").is_file():
-        if not (kept / "run.json").is_file():
-            return
-        _revive(kept, folder.path)
+    folder = ended(name)
+    if folder is None:
+        return
+    events, _ = folder.events_from()
+    kept = [event for event in events if not (event.get("final") and event["metrics"].keys() & metrics)]
+    figures = _checked(metrics)
+    if any(event["metrics"] == figures for event in events if event.get("final")):
+        return  # a new time alone would send the run again
     with _on_disk(folder.path):
-        events = [
-            event for event in folder.events_from()[0] if not (event.get("final") and event["metrics"].keys() & metrics)
-        ]
-        events.append({"step": 0, "time": now(), "metrics": _checked(metrics), "final": True})
-        _replace(folder.metrics_file, "".join(json.dumps(event) + "\n" for event in events))
+        lines = [*kept, {"step": 0, "time": now(), "metrics": figures, "final": True}]
+        _replace(folder.metrics_file, "".join(json.dumps(line) + "\n" for line in lines))
 
 
-def _revive(results: Path, folder: Path) -> None:
-    """A run folder from what `RunFolder.copy_results` left of it, as if it had happened now."""
+def ended(name: str) -> RunFolder | None:
+    """The diary's folder of a training that has ended, where it is of the results that DVC has.
+
+    Else, as after `dvc pull` or where DVC went back to another result, it is made from these.
+    """
+    folder, results = RunFolder(DIARY / name), Path("runs") / name
+    known = folder.record() if (folder.path / "run.json").is_file() else None
+    if not (results / "run.json").is_file():
+        return folder if known else None
     about = json.loads((results / "run.json").read_text(encoding="utf-8"))
+    if known is None or any(_plain(about[key]) != _plain(getattr(known, key)) for key in ("name", "params", "inputs")):
+        _revive(results, about, folder.path)
+    return folder
+
+
+def _revive(results: Path, about: dict[str, Any], folder: Path) -> None:
+    """A run folder from what `RunFolder.copy_results` left of it, as if it had happened now.
+
+    Its key is the results' own, so that two machines that have them show one run.
+    """
     record = dataclasses.replace(
-        new_record("", about["name"], about["params"], about["tags"], about["inputs"]), status=FINISHED, ended=now()
+        new_record("", about["name"], about["params"], about["tags"], about["inputs"]),
+        key=digest(results / "run.json", results / "metrics.jsonl"),
+        status=FINISHED,
+        ended=now(),
     )
-    with _on_disk(folder):
-        shutil.copytree(results / "images", folder / "images")
-        lines = (results / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-        events = [json.loads(line) | {"time": record.started} for line in lines]
-        _replace(folder / "metrics.jsonl", "".join(json.dumps(event) + "\n" for event in events))
-        _replace(folder / "run.json", json.dumps(dataclasses.asdict(record), indent=1) + "\n")
+    lines = (results / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    events = [json.loads(line) | {"time": record.started} for line in lines]
+    with _on_disk(folder), whole(folder) as beside:
+        (beside / "images").mkdir(parents=True)
+        for image in (results / "images").glob("*.png"):  # DVC keeps no empty folder
+            shutil.copyfile(image, beside / "images" / image.name)
+        _replace(beside / "metrics.jsonl", "".join(json.dumps(event) + "\n" for event in events))
+        _replace(beside / "run.json", json.dumps(dataclasses.asdict(record), indent=1) + "\n")
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it: without tuples."""
+    return json.loads(json.dumps(value))
 
 
 def new_record(
