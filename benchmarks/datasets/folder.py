@@ -34,7 +34,8 @@ class Folder:
     """Images uint8 (n, 35, 55), with `colour` RGB (n, 35, 55, 3). Labels: person, and angles where there are any.
 
     subjects: None for all. half: the first or the second half of everyone's images, parted by a hash of the file's
-    name, so that a set may have other images of another's persons. head_yaw_at_most: degrees to either side; heads
+    name, so that a set may have other images of another's persons; both eyes of a photograph, named ..._L and ..._R,
+    are in the same half. head_yaw_at_most: degrees to either side; heads
     that are turned further are left out, as from renders that have none. labelled: False leaves the angles out, for a
     set that only trains the refiner.
     crop: (x, y, w, h) as fractions of the picture, after the manifest's box and flip, to give eyes the width and place
@@ -188,7 +189,9 @@ def _subject(row: dict[str, str]) -> str:
 
 
 def _half(file: str) -> str:
-    return ("first", "second")[hashlib.blake2b(file.encode()).digest()[0] % 2]
+    stem = Path(file).stem
+    photograph = stem.removesuffix("_L").removesuffix("_R")
+    return ("first", "second")[hashlib.blake2b(photograph.encode()).digest()[0] % 2]
 
 
 def _turned(row: dict[str, str]) -> float:

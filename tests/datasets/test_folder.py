@@ -96,6 +96,15 @@ def test_halves_part_the_files_whatever_else_is_picked(tmp_path: Path):
     assert 10 < len(files["first", None]) < 30
 
 
+def test_both_eyes_of_a_photograph_are_in_one_half(tmp_path: Path):
+    for number in range(20):
+        for eye in "LR":
+            save(tmp_path / f"{number}_{eye}.png", picture(number))
+    files = [dict(item)["file"] for batch in Folder(tmp_path, half="first").batches() for item in batch.items]
+    assert 0 < len(files) < 40
+    assert {file.replace("_L", "_R") for file in files} == {file for file in files if "_R" in file}
+
+
 def test_heads_that_are_turned_too_far_are_left_out(tmp_path: Path):
     for number in range(3):
         save(tmp_path / f"{number}.png", picture(number))
