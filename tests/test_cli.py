@@ -95,7 +95,7 @@ def test_an_unwritable_reports_folder(workspace: Path, command: Command, monkeyp
     """A file where the folder should be: permissions do not bind every user that runs the tests."""
     Path("elsewhere").write_text("{}")
     Path("reports").write_text("")
-    monkeypatch.setattr(regress, "METRICS", Path("elsewhere"))
+    monkeypatch.setattr(regress, "RESULTS", Path("elsewhere"))
     monkeypatch.setattr(regress, "ACCEPTED", Path())
     Path("embedded.json").write_text("{}")
     for module in (regress.regression, regress.guards):

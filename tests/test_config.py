@@ -140,6 +140,9 @@ def test_a_folder_may_be_in_both_sets_by_halves_or_by_subjects():
     test["half"] = "first"
     with pytest.raises(UserError, match=r"half another value in one of them \(first in one, second in the other\)"):
         config.check(values, Path("params.yaml"))
+    test["path"] = f"data/../{real['path']}"
+    with pytest.raises(UserError, match="share images"):
+        config.check(values, Path("params.yaml"))
     real["subjects"], test["subjects"] = ["p01"], ["p00"]
     assert config.check(values, Path("params.yaml"))
     test["subjects"] = ["p00", "p01"]

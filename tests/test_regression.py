@@ -145,11 +145,11 @@ GUARDS = {"gaze": {"realism/refined/edges": [0.6, 0.61, 0.62]}}
 def test_the_gate_closes_on_a_guard_alone(metrics, tmp_path, monkeypatch, capsys, tiny):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(regress, "ACCEPTED", tmp_path)
-    regress.METRICS.parent.mkdir()
-    summary.write(metrics | {"guards": GUARDS}, regress.METRICS)
+    regress.RESULTS.parent.mkdir()
+    summary.write(metrics | {"guards": GUARDS}, regress.RESULTS)
     assert not regress.run(tiny(), "first values", None, check=True)
     assert summary.read(tmp_path / "embedded.json")["guards"] == GUARDS
-    summary.write(metrics | {"guards": {"gaze": {"realism/refined/edges": [1.0] * 3}}}, regress.METRICS)
+    summary.write(metrics | {"guards": {"gaze": {"realism/refined/edges": [1.0] * 3}}}, regress.RESULTS)
     assert regress.run(tiny(), "", None, check=True)
     assert "realism/refined/edges" in capsys.readouterr().out
     assert regress.TABLE.read_text().count("| changed |") == 1
@@ -158,8 +158,8 @@ def test_the_gate_closes_on_a_guard_alone(metrics, tmp_path, monkeypatch, capsys
 def test_accepted_values_without_guards_are_refused(metrics, tmp_path, monkeypatch, tiny):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(regress, "ACCEPTED", tmp_path)
-    regress.METRICS.parent.mkdir()
-    summary.write(metrics, regress.METRICS)
+    regress.RESULTS.parent.mkdir()
+    summary.write(metrics, regress.RESULTS)
     with pytest.raises(UserError, match="hold no guards; accept anew"):
         regress.run(tiny(), "first values", None, check=True)
     assert not regress.run(tiny(), "", None, check=False)

@@ -143,7 +143,9 @@ def _shared(real: EyeSource, test: EyeSource) -> str:
     """The key by which two sources would have to differ, for they share images; none where they do not."""
     if isinstance(real, Camera) and isinstance(test, Camera):
         return "seed" if {*real.persons} & {*test.persons} and real.seed == test.seed else ""
-    if not (isinstance(real, OnDisk) and isinstance(test, OnDisk)) or real.path != test.path:
+    if not (isinstance(real, OnDisk) and isinstance(test, OnDisk)):
+        return ""
+    if Path(real.path).resolve() != Path(test.path).resolve():
         return ""
     if isinstance(real, MPIIGazeFiles) and isinstance(test, MPIIGazeFiles):
         everybody = range(15)

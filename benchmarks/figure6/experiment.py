@@ -98,6 +98,7 @@ def refine(params: Params, psi: str, seed: int) -> Path:
 
     return train(
         trainer,
+        experiment="SimGAN",
         stage="figure6",
         task="gaze",
         condition=psi,

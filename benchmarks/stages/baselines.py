@@ -103,7 +103,7 @@ def _record(folder: Path, condition: str, seed: int, store: Store, test: Store, 
     once = np.ones((1, len(errors)))
     with tracking.run(
         folder,
-        experiment="gaze",
+        experiment="earlier methods",
         name=f"baseline {condition} seed {seed}",
         params={"task": "gaze", "condition": condition, "seed": seed},
         tags={"stage": "baselines", "task": "gaze", "condition": condition, "seed": str(seed)},

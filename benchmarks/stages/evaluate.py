@@ -65,7 +65,9 @@ def errors_of(params: Params, name: str, condition: str, seed: int) -> np.ndarra
         known = persons_of(open_store(stores / "real", name))
         return folded_errors(params.supervised.folds, known, seed, test, device)
     weights = Path("models") / name / f"{instance(condition, seed)}.safetensors"
-    return (gaze_errors if name == "gaze" else hand_errors)(weights, test, device)
+    if name == "gaze":
+        return gaze_errors(weights, test.images, test.gaze(), device)
+    return hand_errors(weights, test, device)
 
 
 def trained(params: Params, task: Task) -> list[str]:
@@ -77,19 +79,19 @@ def trained(params: Params, task: Task) -> list[str]:
     return known + ([f"refined_{variant}" for variant in params.ablations] if task.name == "gaze" else [])
 
 
-def gaze_errors(weights: Path, test: Store, device: torch.device) -> np.ndarray:
+def gaze_errors(weights: Path, images: np.ndarray, gaze: np.ndarray, device: torch.device) -> np.ndarray:
     """Angles (N,) in degrees."""
     network = load_weights(weights, gaze_cnn.GazeCNN, device)
-    return angular_error_deg(gaze_cnn.estimate(network, _batches(test, device)), torch.from_numpy(test.gaze())).numpy()
+    return angular_error_deg(gaze_cnn.estimate(network, _batches(images, device)), torch.from_numpy(gaze)).numpy()
 
 
 def folded_errors(folds: int, known: list[str], seed: int, test: Store, device: torch.device) -> np.ndarray:
     """Angles (N,) in degrees of the supervised row: each person by the CNN that trained on other persons' labels."""
     fold = fold_of(test.labels["person"], known, folds)
     errors = np.empty(len(test), np.float32)
-    for k in range(folds):
+    for k in np.unique(fold):
         weights = Path("models/gaze") / f"{instance(f'real/fold{k}', seed)}.safetensors"
-        errors[fold == k] = gaze_errors(weights, test, device)[fold == k]
+        errors[fold == k] = gaze_errors(weights, test.images[fold == k], test.gaze()[fold == k], device)
     return errors
 
 
@@ -99,7 +101,7 @@ def hand_errors(weights: Path, test: Store, device: torch.device) -> np.ndarray:
     NaN in mm where the image has no depth there.
     """
     network = load_weights(weights, hourglass.Hourglass, device)
-    uv = hourglass.estimate(network, _batches(test, device)).double().numpy()
+    uv = hourglass.estimate(network, _batches(test.images, device)).double().numpy()
     truth = _columns(test, "uv")
     size = test.images.shape[1]
     pixels = np.linalg.norm(uv - truth, axis=2) * CROP / size
@@ -117,5 +119,5 @@ def _columns(test: Store, axes: str) -> np.ndarray:
     return test.labels[names].to_numpy(np.float64).reshape(len(test), len(JOINTS), len(axes))
 
 
-def _batches(test: Store, device: torch.device) -> Iterator[torch.Tensor]:
-    return (to_network(test.images[i : i + BATCH], device) for i in range(0, len(test), BATCH))
+def _batches(images: np.ndarray, device: torch.device) -> Iterator[torch.Tensor]:
+    return (to_network(images[i : i + BATCH], device) for i in range(0, len(images), BATCH))

@@ -99,6 +99,7 @@ def run(params: Params, condition: str, seed: int, fold: int | None = None) -> P
     name = condition if fold is None else f"{condition}/fold{fold}"
     return train(
         trainer,
+        experiment="estimators",
         stage="train-gaze",
         task=TASK,
         condition=name,

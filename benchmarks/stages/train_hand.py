@@ -107,6 +107,7 @@ def run(params: Params, condition: str, seed: int) -> Path:
     )
     return train(
         trainer,
+        experiment="estimators",
         stage="train-hand",
         task=TASK,
         condition=condition,

@@ -56,6 +56,7 @@ def run(params: Params, task: str, seed: int, variant: str = "") -> Path:
 
     return train(
         trainer,
+        experiment="SimGAN",
         stage="train-simgan",
         task=task,
         condition=variant,

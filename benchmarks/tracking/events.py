@@ -111,12 +111,13 @@ class RunFolder:
     def copy_results(self, target: Path) -> None:
         """To the new folder `target`, what any machine that computes the same results writes in the same bytes.
 
-        run.json (name, params, tags, inputs), metrics.jsonl ({"step", "metrics"} a line, without speeds) and images/.
+        run.json (experiment, name, params, inputs, tags), metrics.jsonl ({"step", "metrics"} a line, without speeds)
+        and images/.
         """
         record = self.record()
         target.mkdir(parents=True)
         tags = {tag: record.tags[tag] for tag in _RESULTS if tag in record.tags}
-        about = {"name": record.name, "params": record.params, "tags": tags, "inputs": record.inputs}
+        about = {key: getattr(record, key) for key in ("experiment", "name", "params", "inputs")} | {"tags": tags}
         (target / "run.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
         lines = []
         for event in self.events_from()[0]:
@@ -265,7 +266,7 @@ def _revive(results: Path, about: dict[str, Any], folder: Path) -> None:
     Its key is the results' own, so that two machines that have them show one run.
     """
     record = dataclasses.replace(
-        new_record("", about["name"], about["params"], about["tags"], about["inputs"]),
+        new_record(**about),
         key=digest(results / "run.json", results / "metrics.jsonl"),
         status=FINISHED,
         ended=now(),

@@ -10,15 +10,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag, ViewType
 
 from benchmarks.tracking.destination import artifact_root, is_server
-from benchmarks.tracking.events import KILLED, RUNNING, Record, RunFolder, is_alive, this_process
+from benchmarks.tracking.events import KILLED, RUNNING, RunFolder, is_alive, this_process
 
-EXPERIMENTS = {  # stage -> what people compare its runs as; tests' own runs say it themselves
-    "train-simgan": "SimGAN",
-    "train-gaze": "estimators",
-    "train-hand": "estimators",
-    "baselines": "earlier methods",
-    "report": "pipelines",
-}
 KEY = "simgan.run_key"
 SENT = "simgan.sent"  # the folder's extent when all of it had been sent
 HOST, PID, PROCESS_STARTED = "simgan.host", "simgan.pid", "simgan.process_started"
@@ -121,13 +114,9 @@ class Mirror:
 def open_mirror(client: MlflowClient, uri: str, folder: RunFolder) -> Mirror:
     """The mirror of one folder, found by its run key or made."""
     record = folder.record()
-    experiment = experiment_id(client, uri, experiment_of(record))
+    experiment = experiment_id(client, uri, record.experiment)
     known = next(search(client, [experiment], f"tags.`{KEY}` = '{record.key}'"), None)
     return Mirror(client, folder, experiment, known)
-
-
-def experiment_of(record: Record) -> str:
-    return EXPERIMENTS.get(record.tags.get("stage", ""), record.experiment)
 
 
 def experiment_id(client: MlflowClient, uri: str, name: str) -> str:

@@ -36,6 +36,7 @@ class Trainer(Protocol):
 def train(
     trainer: Trainer,
     *,
+    experiment: str,
     stage: str,
     task: str,
     condition: str,
@@ -58,7 +59,8 @@ def train(
 
     Gives its checkpoint folder, for the caller to remove once no output can be lost any more.
 
-    `condition` may name a part of one, as `real/fold0` does.
+    `experiment` is MLflow's, in which people compare the run with others. `condition` may name a part of one, as
+    `real/fold0` does.
 
     `sample` gives an image and `criteria` give metrics at the start, every `sample_every` steps and at the end.
     The checkpoint folder is keyed by a digest of everything that decides the result, so that a changed parameter,
@@ -104,7 +106,7 @@ def train(
 
     with tracking.run(
         folder / "events",
-        experiment=task,
+        experiment=experiment,
         name=run_name,
         params=tracking.flatten(settings) | {"task": task, "condition": kind, "seed": seed} | folds,
         tags={"stage": stage, "task": task, "condition": kind, "seed": str(seed), "env.device": str(device)},
