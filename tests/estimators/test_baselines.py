@@ -320,6 +320,7 @@ def pooled(maps: np.ndarray) -> np.ndarray:
 
 def test_cnn_is_a_lenet_in_numpy(simulated: Eyes, monkeypatch: pytest.MonkeyPatch):
     images, head, gaze = (column[:3] for column in simulated)
+    torch.manual_seed(0)
     network = multimodal.MultimodalCNN()
     monkeypatch.setattr(multimodal, "MultimodalCNN", lambda: network)
     estimated = multimodal.fit(images, head, to_angles(gaze), rng(), steps=5, batch=3)(images, head)
