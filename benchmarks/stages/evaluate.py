@@ -23,6 +23,7 @@ from estimators import gaze_cnn, hourglass
 from estimators.errors import angular_error_deg
 
 BATCH = 256
+EXAMPLES = 2  # images that show in MLflow what an estimator takes
 CROP = 224  # section 3.2: errors are in pixels of a crop of this side
 
 
@@ -44,7 +45,11 @@ def run(params: Params, name: str) -> None:
             once = np.ones((1, len(errors)))
             figures = {f"test/{metric}": float(of(errors, once)[0]) for metric, of in task.metrics.items()}
             for training in trainings(params, name, condition):
-                tracking.add(f"train-{name}/{instance(name, seed, training)}", figures)
+                run = f"train-{name}/{instance(name, seed, training)}"
+                tracking.add(run, figures)
+                if seed == params.seeds[0]:
+                    weights = Path("models") / name / f"{instance(training, seed)}.safetensors"
+                    tracking.add_model(run, name, weights, test.images[:EXAMPLES])
         tracking.sync(tracking.DIARY)
     except UserError as error:  # a diary stops no evaluation; `make run` and `sync` send what is missing
         print(f"evaluate {name}: not in MLflow yet: {error}", flush=True)

@@ -21,6 +21,7 @@ from benchmarks.training.tensors import choose_device, generator, to_network
 
 CLASSES = {"real": 1, "synthetic": 0}
 IMAGES = 1000  # of each kind, at most: the measures have long settled
+EXAMPLES = 2  # images that show in MLflow what a refiner takes
 
 
 def run(params: Params, task: str, seed: int, variant: str = "") -> None:
@@ -72,6 +73,9 @@ def run(params: Params, task: str, seed: int, variant: str = "") -> None:
     with whole(Path("results/measures") / f"{name}.json") as file:
         file.write_text(json.dumps(measured, indent=2, sort_keys=True) + "\n")
     tracking.add(f"train-simgan/{name}", {f"measure/{key}": value for key, value in flat(measured).items()})
+    if seed == params.seeds[0]:
+        weights = Path("models/simgan") / f"{name}.safetensors"
+        tracking.add_model(f"train-simgan/{name}", "refiner", weights, synthetic.images[:EXAMPLES])
     print(f"measure {name}: results/measures/{name}.json", flush=True)
 
 

@@ -12,7 +12,7 @@ the training.
 """
 
 from benchmarks.tracking.destination import prepare
-from benchmarks.tracking.events import DIARY, SPEED, Run, RunFolder, add, ended
+from benchmarks.tracking.events import DIARY, SPEED, Run, RunFolder, add, add_model, ended
 from benchmarks.tracking.provenance import flatten, provenance
 from benchmarks.tracking.recorder import run
 from benchmarks.tracking.sync import Synced, sync
@@ -25,6 +25,7 @@ __all__ = [
     "RunFolder",
     "Synced",
     "add",
+    "add_model",
     "ended",
     "flatten",
     "prepare",

@@ -4,6 +4,7 @@ run.json       who and what: run key, experiment, name, params, tags, inputs, pr
 metrics.jsonl  one line a log call: {"step", "time", "metrics": {name: value}}, "final": true for figures of the end
 images/        <name>_<step>.png
 files/         what else belongs to it, such as a report
+model/         a network's weights, named after its kind (benchmarks/pyfunc.py), and example.npy, images that it takes
 
 Times, speeds and processes make each run's files unlike any other's: they stay in the diary. DVC's outputs are what
 `RunFolder.copy_results` leaves of them.
@@ -134,7 +135,15 @@ class RunFolder:
         """What there is to send, in a form that two folders can be compared by."""
         metrics = digest(self.metrics_file) if self.metrics_file.exists() else "no"
         files = f", {len(list(self.files.rglob('*')))} files" if self.files.exists() else ""
-        return f"{metrics} metrics, {len(self.images())} images{files}"
+        model = f", {self.model_digest()} model" if self.model.exists() else ""
+        return f"{metrics} metrics, {len(self.images())} images{files}{model}"
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model"
+
+    def model_digest(self) -> str:
+        return digest(*self.model.glob("*.safetensors"))
 
 
 class Run:
@@ -243,6 +252,17 @@ def add(name: str, metrics: Mapping[str, float]) -> None:
     with _on_disk(folder.path):
         lines = [*kept, {"step": 0, "time": now(), "metrics": figures, "final": True}]
         _replace(folder.metrics_file, "".join(json.dumps(line) + "\n" for line in lines))
+
+
+def add_model(name: str, kind: str, weights: Path, example: np.ndarray) -> None:
+    """The network of a training that has ended, for MLflow: its kind in benchmarks/pyfunc.py, images that it takes."""
+    folder = ended(name)
+    if folder is None:
+        return
+    with _on_disk(folder.model), whole(folder.model) as beside:
+        beside.mkdir()
+        shutil.copyfile(weights, beside / f"{kind}.safetensors")
+        np.save(beside / "example.npy", example)
 
 
 def ended(name: str) -> RunFolder | None:

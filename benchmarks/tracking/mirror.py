@@ -13,6 +13,7 @@ from benchmarks.tracking.destination import artifact_root, is_server
 from benchmarks.tracking.events import KILLED, RUNNING, RunFolder, is_alive, this_process
 
 KEY = "simgan.run_key"
+MODEL = "simgan.model"  # digest of the weights that were sent as a model
 SENT = "simgan.sent"  # the folder's extent when all of it had been sent
 HOST, PID, PROCESS_STARTED = "simgan.host", "simgan.pid", "simgan.process_started"
 
@@ -34,6 +35,7 @@ class Mirror:
         self.points: set[tuple[str, int]] = set()
         self.finals: dict[str, float] = {}  # what MLflow has of the figures of the end
         self.images: set[tuple[str, int]] | None = set()
+        self.model = ""
         if known is None:
             run = client.create_run(experiment, record.started, self._tags(), record.name)
             self.run_id = run.info.run_id
@@ -44,6 +46,7 @@ class Mirror:
             client.update_run(self.run_id, status=RUNNING)  # after the tags: by them `reap` spares it
             self.points = self._points_there(known)
             self.finals = dict(known.data.metrics)
+            self.model = known.data.tags.get(MODEL, "")
             earlier_params = known.data.params
             self.images = None
         params = [Param(name, value) for name, value in record.params.items() if name not in earlier_params]
@@ -79,6 +82,31 @@ class Mirror:
                     self.client.log_image(self.run_id, image, key=name, step=step)
                 self.images.add((name, step))
 
+    def push_model(self) -> None:
+        """Send the weights as a model for `mlflow.pyfunc`."""
+        import mlflow
+        import numpy as np
+        from mlflow.models import Model, infer_signature
+
+        from benchmarks import pyfunc
+
+        folder = str(self.folder.model)
+        network = pyfunc.Model(*self.folder.model.glob("*.safetensors"))
+        example = np.load(self.folder.model / "example.npy")
+        mlflow.set_tracking_uri(self.client.tracking_uri)
+        Model.log(
+            None,
+            mlflow.pyfunc,
+            name=network.kind,
+            run_id=self.run_id,
+            loader_module=pyfunc.__name__,
+            data_path=folder,
+            signature=infer_signature(example, network.predict(example)),
+            input_example=example,
+            pip_requirements=["torch", "numpy", "safetensors"],  # and this repository
+        )
+        self.client.set_tag(self.run_id, MODEL, self.folder.model_digest())
+
     def close(self, status: str, ended: int | None) -> None:
         """Send the rest and end the run; it ends even if its images, which lie elsewhere, cannot be sent."""
         self.push()
@@ -86,6 +114,8 @@ class Mirror:
             self.push_images()
             if self.folder.files.exists():
                 self.client.log_artifacts(self.run_id, str(self.folder.files))
+            if self.folder.model.exists() and self.model != self.folder.model_digest():
+                self.push_model()
             self.client.set_tag(self.run_id, SENT, self.folder.extent())
         finally:
             self.client.set_terminated(self.run_id, status, ended)
