@@ -18,12 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from benchmarks import tracking
 from benchmarks.core.errors import UserError
 from benchmarks.tracking.destination import connect
 from benchmarks.tracking.events import this_process
+from benchmarks.training.tensors import place, save_weights, to_network, to_pixels
+from simgan.networks import Refiner
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -317,3 +320,28 @@ def test_a_server_that_dies_in_mid_run_loses_and_doubles_nothing(
     [read] = _runs(client, "outage")
     assert read.info.status == "FINISHED"
     assert _steps(client, read, "loss") == [1, 2]
+
+
+def test_a_network_is_a_model_that_mlflow_loads(client: "MlflowClient", tmp_path: Path) -> None:
+    import mlflow
+
+    torch.manual_seed(0)
+    architecture, images = {"features": 4, "blocks": 1}, np.random.default_rng(0).integers(0, 256, (3, 35, 55), np.uint8)
+    refiner = place(Refiner(**architecture), torch.device("cpu"))
+    weights, name = tmp_path / "0.safetensors", "train-simgan/gaze/0"
+    save_weights(weights, refiner.state_dict(), architecture)
+    with tracking.run(tracking.DIARY / name, experiment="models", name="r", live=False) as run:
+        run.log(1, {"loss": 1})
+    tracking.add_model(name, "refiner", weights, images[:2])
+    assert tracking.sync(tracking.DIARY).created == 1
+    assert tracking.sync(tracking.DIARY).unchanged == 1  # and no second model
+
+    [read] = _runs(client, "models")
+    [model] = client.search_logged_models([read.info.experiment_id])
+    assert (model.name, model.source_run_id) == ("refiner", read.info.run_id)
+    loaded = mlflow.pyfunc.load_model(model.model_uri)
+    with torch.no_grad():
+        expected = to_pixels(refiner(to_network(images, torch.device("cpu"))), images)
+    assert np.array_equal(loaded.predict(images), expected)
+    with pytest.raises(mlflow.exceptions.MlflowException, match="uint8"):
+        loaded.predict(images.astype(np.float32))
