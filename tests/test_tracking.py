@@ -324,12 +324,13 @@ def test_a_server_that_dies_in_mid_run_loses_and_doubles_nothing(
 
 def test_a_network_is_a_model_that_mlflow_loads(client: "MlflowClient", tmp_path: Path) -> None:
     import mlflow
+    from mlflow.exceptions import MlflowException
 
     torch.manual_seed(0)
-    architecture, images = {"features": 4, "blocks": 1}, np.random.default_rng(0).integers(0, 256, (3, 35, 55), np.uint8)
-    refiner = place(Refiner(**architecture), torch.device("cpu"))
+    images = np.random.default_rng(0).integers(0, 256, (3, 35, 55), np.uint8)
+    refiner = place(Refiner(features=4, blocks=1), torch.device("cpu"))
     weights, name = tmp_path / "0.safetensors", "train-simgan/gaze/0"
-    save_weights(weights, refiner.state_dict(), architecture)
+    save_weights(weights, refiner.state_dict(), {"features": 4, "blocks": 1})
     with tracking.run(tracking.DIARY / name, experiment="models", name="r", live=False) as run:
         run.log(1, {"loss": 1})
     tracking.add_model(name, "refiner", weights, images[:2])
@@ -343,5 +344,5 @@ def test_a_network_is_a_model_that_mlflow_loads(client: "MlflowClient", tmp_path
     with torch.no_grad():
         expected = to_pixels(refiner(to_network(images, torch.device("cpu"))), images)
     assert np.array_equal(loaded.predict(images), expected)
-    with pytest.raises(mlflow.exceptions.MlflowException, match="uint8"):
+    with pytest.raises(MlflowException, match="uint8"):
         loaded.predict(images.astype(np.float32))

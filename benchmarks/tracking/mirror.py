@@ -29,7 +29,7 @@ class Mirror:
     """
 
     def __init__(self, client: MlflowClient, folder: RunFolder, experiment: str, known: Run | None) -> None:
-        self.client, self.folder = client, folder
+        self.client, self.folder, self.experiment = client, folder, experiment
         self.record = record = folder.record()
         self.offset = 0
         self.points: set[tuple[str, int]] = set()
@@ -94,6 +94,7 @@ class Mirror:
         network = pyfunc.Model(*self.folder.model.glob("*.safetensors"))
         example = np.load(self.folder.model / "example.npy")
         mlflow.set_tracking_uri(self.client.tracking_uri)
+        mlflow.set_experiment(experiment_id=self.experiment)
         Model.log(
             None,
             mlflow.pyfunc,
