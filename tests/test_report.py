@@ -123,9 +123,9 @@ def test_page_shows_table_2_rounded(given: dict, page: Page) -> None:
 
 
 def test_claims_are_all_told_and_counted(given: dict, out: Path, page: Page) -> None:
-    verdicts_given = [claim["verdict"] for claim in given["claims"]]
+    verdicts_given = [claim.verdict for claim in given["claims"]]
     for claim in given["claims"]:
-        assert claim["says"] in page.text
+        assert claim.says in page.text
     for verdict in set(verdicts_given):
         assert f"{verdicts_given.count(verdict)} {verdict}" in page.text
     assert [row["verdict"] for row in read(out / "tables" / "claims.csv")] == verdicts_given
@@ -162,11 +162,11 @@ def test_no_picture_is_on_the_page_twice_and_without_samples_none_is_at_its_head
 
 def test_each_claim_has_its_quotation_in_print(given: dict, page: Page) -> None:
     for claim in given["claims"]:
-        assert f"“{claim['quote']}”, {claim['place']}" in page.text
+        assert f"“{claim.quote}”, {claim.place}" in page.text
 
 
 def test_claims_lead_to_the_papers_contradictions(given: dict, page: Page) -> None:
-    assert page.text.index(f"{len(given['findings'])} findings") < page.text.index(given["claims"][0]["says"])
+    assert page.text.index(f"{len(given['findings'])} findings") < page.text.index(given["claims"][0].says)
     assert "#paper" in page.values("href")
 
 

@@ -34,8 +34,8 @@ def metrics():
     )
 
 
-def by_id(metrics, measured=()):
-    return {row["id"]: row for row in verdicts.claims(metrics, {"gaze": measured})}
+def by_id(metrics, measures=()):
+    return {claim.id: claim for claim in verdicts.claims(metrics, {"gaze": measures})}
 
 
 @pytest.fixture(scope="module")
@@ -108,12 +108,12 @@ def test_without_a_supervised_row_there_is_no_gap_and_no_claim_about_it(tmp_path
 
 def test_the_history_has_the_verdict_of_its_comparison(metrics):
     row = by_id(metrics)["history"]
-    assert row["verdict"] == metrics["comparisons"]["ablations"]["history"]["verdict"] == "reproduced"
-    assert row["published"] == "7.8 degrees against 12.2 degrees"
-    assert by_id(metrics)["local_loss"]["verdict"] != "reproduced"
+    assert row.verdict == metrics["comparisons"]["ablations"]["history"]["verdict"] == "reproduced"
+    assert row.published == "7.8 degrees against 12.2 degrees"
+    assert by_id(metrics)["local_loss"].verdict != "reproduced"
     metrics = copy.deepcopy(metrics)
     del metrics["comparisons"]["ablations"]
-    assert "were not trained" in by_id(metrics)["history"]["test"]
+    assert "were not trained" in by_id(metrics)["history"].test
 
 
 @pytest.mark.parametrize(("knn", "verdict"), [(12.0, "reproduced"), (8.0, "inconclusive"), (5.0, "contradicted")])
@@ -121,8 +121,8 @@ def test_the_state_of_the_art_is_beaten_when_each_earlier_method_is(knn: float, 
     levels = LEVELS | {"knn_synthetic": knn}
     both = summary.merge(summarised(dict.fromkeys(GAZE.conditions, 9.0), GAZE), summarised(levels, TABLE3))
     row = by_id(both)["state_of_the_art"]
-    assert row["verdict"] == verdict
-    assert ", knn:" in row["ours"] or knn == 12.0
+    assert row.verdict == verdict
+    assert ", knn:" in row.ours or knn == 12.0
 
 
 @pytest.mark.parametrize(
@@ -134,14 +134,14 @@ def test_the_pupils_shift_is_held_against_the_published_one(metrics, means, verd
     for seed, mean in zip(measured, means, strict=True):
         seed["preservation"] = seed["preservation"] | {"shift_mean": mean}
     row = by_id(metrics, measured)["pupil_preservation"]
-    assert row["verdict"] == verdict
-    assert by_id(metrics)["pupil_preservation"]["verdict"] == "not run on this data"
+    assert row.verdict == verdict
+    assert by_id(metrics)["pupil_preservation"].verdict == "not run on this data"
 
 
 def test_people_are_not_replaced_by_a_classifier(metrics):
     row = by_id(metrics, invented_measures(np.random.default_rng(0)))["visual_turing_test"]
-    assert row["verdict"] == "not run on this data"
-    assert "a classifier in their place" in row["test"]
+    assert row.verdict == "not run on this data"
+    assert "a classifier in their place" in row.test
 
 
 def test_the_page_says_what_the_benchmark_can_see(metrics):

@@ -134,6 +134,6 @@ def test_tiles_are_the_coloured_samples(given: dict, page: Page) -> None:
 def test_claims_stand_under_their_task(given: dict, page: Page) -> None:
     hand = page.text.index("Hand pose from depth images")
     for claim in given["claims"]:
-        assert claim["says"] in page.text
-        if claim["verdict"] != "not run on this data":
-            assert (page.text.index(claim["says"]) > hand) == (claim["task"] == "hand")
+        assert claim.says in page.text
+        if claim.verdict != "not run on this data":
+            assert (page.text.index(claim.says) > hand) == (claim.task == "hand")

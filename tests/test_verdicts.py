@@ -17,8 +17,6 @@ from benchmarks.verdicts import gaze as gaze_claims
 from tests import hand_results
 from tests.gaze_results import DATA, gaze_results
 
-KEYS = {"task", "id", "place", "quote", "says", "published", "ours", "test", "verdict"}
-
 
 @pytest.fixture(scope="module")
 def metrics():
@@ -31,7 +29,7 @@ def hand():
 
 
 def by_id(metrics):
-    return {row["id"]: row for row in verdicts.claims(metrics)}
+    return {claim.id: claim for claim in verdicts.claims(metrics)}
 
 
 def test_every_declared_comparison_is_a_claim_with_its_verdict(metrics):
@@ -42,26 +40,25 @@ def test_every_declared_comparison_is_a_claim_with_its_verdict(metrics):
         if name in controls:
             assert name not in rows
             continue
-        assert rows[name]["verdict"] == found["verdict"]
-    assert all(set(row) == KEYS for row in rows.values())
+        assert rows[name].verdict == found["verdict"]
 
 
 def test_published_numbers_stand_beside_ours(metrics):
     rows = by_id(metrics)
-    assert rows["refined_4x_within_7deg"]["published"] == "87.2 % against 64.9 %"
-    assert rows["refined_4x_mean_error"]["published"] == "7.8 degrees against 11.2 degrees"
+    assert rows["refined_4x_within_7deg"].published == "87.2 % against 64.9 %"
+    assert rows["refined_4x_mean_error"].published == "7.8 degrees against 11.2 degrees"
     value = metrics["gaze"]["refined_4x"]["mean_error_deg"]["value"]
-    assert rows["refined_4x_mean_error"]["ours"].startswith(f"{value:.2f} degrees against")
+    assert rows["refined_4x_mean_error"].ours.startswith(f"{value:.2f} degrees against")
 
 
 def test_a_stand_in_is_never_held_against_the_papers_numbers(metrics):
     rows = by_id(metrics)
     magnitudes = [row for name, row in rows.items() if name.endswith("_published")]
     assert len(magnitudes) == 10
-    assert {row["verdict"] for row in magnitudes} == {"not run on this data"}
+    assert {row.verdict for row in magnitudes} == {"not run on this data"}
     unsaid = copy.deepcopy(metrics)
     del unsaid["data"]["gaze"]["stand_in"]
-    assert by_id(unsaid)["refined_4x_mean_error_deg_published"]["verdict"] == "not run on this data"
+    assert by_id(unsaid)["refined_4x_mean_error_deg_published"].verdict == "not run on this data"
 
 
 @pytest.mark.parametrize(
@@ -83,12 +80,12 @@ def test_on_the_papers_data_a_magnitude_is_an_equivalence_test(metrics, value, h
         "high": value + half,
     }
     row = by_id(ours)["refined_4x_mean_error_deg_published"]
-    assert row["verdict"] == verdict
-    assert "TOST within 1 degree" in row["test"]
+    assert row.verdict == verdict
+    assert "TOST within 1 degree" in row.test
 
 
 def test_findings_are_computed_from_the_published_numbers():
-    found = {row["id"]: row["finding"] for row in verdicts.contradictions()}
+    found = {row.id: row.finding for row in verdicts.contradictions()}
     assert "at 12.99 degrees" in found["table2_distance"]
     assert "they read 24.5, 26.2, 29.0, 48.8 %" in found["table2_distance"]
     assert "a mean of at least 11.42" in found["table3_synthetic"]
@@ -97,18 +94,18 @@ def test_findings_are_computed_from_the_published_numbers():
 
 
 def test_the_other_findings_are_computed_from_the_published_numbers():
-    found = {row["id"]: row for row in verdicts.contradictions()}
+    found = {row.id: row for row in verdicts.contradictions()}
     assert len(found) == len(verdicts.contradictions())
-    assert "at d = 5, within 0.04 points" in found["table4_distance"]["finding"]
-    assert "89 of 89 steps agree" in found["figure9_whole_pixels"]["finding"]
-    assert "17.5 of the 224-pixel crop" in found["figure9_whole_pixels"]["finding"]
-    assert "5 convolution and 2 max-pooling layers, and lists 1" in found["max_pooling"]["finding"]
-    assert found["hand_pretraining"]["finding"] == "500 in section 3.2 and 300 in Figure 16."
-    assert "gives 56x56" in found["heat_map_size"]["finding"]
-    fields = found["receptive_fields"]["finding"]
+    assert "at d = 5, within 0.04 points" in found["table4_distance"].finding
+    assert "89 of 89 steps agree" in found["figure9_whole_pixels"].finding
+    assert "17.5 of the 224-pixel crop" in found["figure9_whole_pixels"].finding
+    assert "5 convolution and 2 max-pooling layers, and lists 1" in found["max_pooling"].finding
+    assert found["hand_pretraining"].finding == "500 in section 3.2 and 300 in Figure 16."
+    assert "gives 56x56" in found["heat_map_size"].finding
+    fields = found["receptive_fields"].finding
     assert "19 pixels for R and 23 for D" in fields
     assert "127 for R with all filters 7x7, or 47 with only the first, and 71 for D" in fields
-    improvements = found["improvements"]["finding"]
+    improvements = found["improvements"].finding
     assert "relative 21% is from kNN (9.9)" in improvements and "it is 30.4%" in improvements
     assert "8.8 points" in improvements and "of as many it is -2.1" in improvements
 
@@ -116,64 +113,64 @@ def test_the_other_findings_are_computed_from_the_published_numbers():
 def test_the_hands_comparisons_are_claims_with_table_4_beside_them(hand):
     rows = by_id(hand)
     assert len(rows) == len(verdicts.claims(hand))
-    assert all(set(row) == KEYS and row["task"] == "hand" for row in rows.values())
+    assert all(row.task == "hand" for row in rows.values())
     for name, found in hand["comparisons"]["hand"].items():
         if name.startswith("photographed"):  # a control, no claim of the paper
             assert name not in rows
             continue
-        assert rows[name]["verdict"] == found["verdict"]
-    assert rows["refined_within_5px"]["published"] == "72.4 % against 69.7 %"
-    assert rows["refined_3x_beats_real_within_5px"]["published"] == "83.3 % against 74.5 %"
-    assert rows["real_beats_refined_within_5px"]["published"] == "74.5 % against 72.4 %"
-    assert rows["refined_3x_beats_real_within_5px"]["verdict"] == "contradicted"
+        assert rows[name].verdict == found["verdict"]
+    assert rows["refined_within_5px"].published == "72.4 % against 69.7 %"
+    assert rows["refined_3x_beats_real_within_5px"].published == "83.3 % against 74.5 %"
+    assert rows["real_beats_refined_within_5px"].published == "74.5 % against 72.4 %"
+    assert rows["refined_3x_beats_real_within_5px"].verdict == "contradicted"
 
 
 def test_table_4_is_judged_in_each_reading_and_on_the_papers_data_only(hand):
     magnitudes = {name: row for name, row in by_id(hand).items() if name.endswith("_published")}
     assert len(magnitudes) == 15
-    assert {row["verdict"] for row in magnitudes.values()} == {"not run on this data"}
+    assert {row.verdict for row in magnitudes.values()} == {"not run on this data"}
     ours = copy.deepcopy(hand)
     ours["data"]["hand"]["stand_in"] = False
     ours["hand"]["refined_3x"]["within_5px"] |= {"value": 0.83, "low": 0.82, "high": 0.84}
     ours["hand"]["refined_3x"]["within_5px_heatmap"] |= {"value": 0.96, "low": 0.95, "high": 0.97}
     rows = by_id(ours)
-    assert rows["refined_3x_within_5px_published"]["verdict"] == "reproduced"  # z = (2 - 0.3) / 0.51
-    assert "TOST within 2 points" in rows["refined_3x_within_5px_published"]["test"]
-    assert rows["refined_3x_within_5px_heatmap_published"]["verdict"] == "contradicted"
+    assert rows["refined_3x_within_5px_published"].verdict == "reproduced"  # z = (2 - 0.3) / 0.51
+    assert "TOST within 2 points" in rows["refined_3x_within_5px_published"].test
+    assert rows["refined_3x_within_5px_heatmap_published"].verdict == "contradicted"
 
 
-def test_both_tasks_are_told_in_turn(metrics, hand):
+def test_both_tasks_are_judged_in_turn(metrics, hand):
     rows = verdicts.claims(summary.merge(metrics, hand))
     assert rows == [*verdicts.claims(metrics), *verdicts.claims(hand)]
 
 
 def test_only_the_comparison_that_has_them_quotes_the_22_points(metrics):
-    assert [name for name, row in by_id(metrics).items() if "22.3%" in row["quote"]] == ["refined_4x_within_7deg"]
+    assert [name for name, row in by_id(metrics).items() if "22.3%" in row.quote] == ["refined_4x_within_7deg"]
 
 
 @pytest.fixture
 def altered(monkeypatch: pytest.MonkeyPatch):
     """The published numbers, free to be changed."""
-    told = copy.deepcopy(paper.published())
-    monkeypatch.setattr(paper, "published", lambda: told)
-    return told
+    published = copy.deepcopy(paper.published())
+    monkeypatch.setattr(paper, "published", lambda: published)
+    return published
 
 
-def findings() -> dict[str, dict[str, str]]:
-    return {row["id"]: row for row in verdicts.contradictions()}
+def findings() -> dict[str, verdicts.Contradiction]:
+    return {row.id: row for row in verdicts.contradictions()}
 
 
 def test_the_turing_tests_wording_follows_the_counts(altered):
     row = findings()["visual_turing_test"]
-    assert row["title"].endswith("p is one-sided, and not rejecting proves no equality")
-    assert "517 of 1000" in row["finding"] and "them apart is not shown" in row["finding"]
-    assert "within 5 points is shown" in row["finding"] and "within 4 points is not shown" in row["finding"]
+    assert row.title.endswith("p is one-sided, and not rejecting proves no equality")
+    assert "517 of 1000" in row.finding and "them apart is not shown" in row.finding
+    assert "within 5 points is shown" in row.finding and "within 4 points is not shown" in row.finding
     altered["table1"]["real"] = {"selected_real": 300, "selected_synthetic": 200}
     row = findings()["visual_turing_test"]
-    assert row["title"].endswith("p is neither one- nor two-sided, and its answers are beyond chance")
-    assert "593 of 1000" in row["finding"] and "them apart is shown" in row["finding"]
-    assert "within 5 points is not shown" in row["finding"]
-    assert '"synthetic" 493 times' in row["finding"]
+    assert row.title.endswith("p is neither one- nor two-sided, and its answers are beyond chance")
+    assert "593 of 1000" in row.finding and "them apart is shown" in row.finding
+    assert "within 5 points is not shown" in row.finding
+    assert '"synthetic" 493 times' in row.finding
 
 
 def test_the_other_wordings_follow_the_numbers(altered):
@@ -193,16 +190,16 @@ def test_the_other_wordings_follow_the_numbers(altered):
         ("k_g", "or 50", "in words and as K_g"),
         ("receptive_fields", "not for the hand", "similar for the hand"),
     ):
-        assert was in before[name]["title"] and then in after[name]["title"], name
+        assert was in before[name].title and then in after[name].title, name
     for name in ("synthetic", "synthetic_4x", "refined", "refined_4x"):
         altered["table2"]["rows"][name] = paper.published_curve("figure7", name).at(7)
-    assert findings()["table2_distance"]["title"] == "Table 2 reads Figure 7 at the 7 degrees it names"
+    assert findings()["table2_distance"].title == "Table 2 reads Figure 7 at the 7 degrees it names"
 
 
 def test_k_g_has_both_its_readings():
     row = findings()["k_g"]
-    assert "2 times" in row["title"] and "or 50" in row["title"]
-    assert "K_g to 50, 25 times as many" in row["finding"]
+    assert "2 times" in row.title and "or 50" in row.title
+    assert "K_g to 50, 25 times as many" in row.finding
 
 
 def seeds(refined: dict, synthetic: dict, accuracy: tuple[float, float], spread: float = 0.01) -> list[dict]:
@@ -235,31 +232,31 @@ FAR = {"patches": 1.0, "spectrum": 1.0}
 )
 def test_depth_edges_ask_every_measure(hand, refined, accuracy, verdict):
     measured = {"hand": seeds(refined, FAR, accuracy)}
-    row = next(row for row in verdicts.claims(hand, measured) if row["id"] == "depth_edges")
-    assert row["verdict"] == verdict
-    nearer, farther = row["test"].split("Farther: ")
+    row = next(row for row in verdicts.claims(hand, measured) if row.id == "depth_edges")
+    assert row.verdict == verdict
+    nearer, farther = row.test.split("Farther: ")
     for name, value in refined.items():
         assert name in (nearer if value < 1 else farther)
-    assert "edges" not in row["test"]
+    assert "edges" not in row.test
 
 
 def test_an_outline_farther_from_the_real_one_reproduces_nothing(hand):
     measured = seeds({"patches": 0.5}, {"patches": 1.0}, (0.6, 0.8))
     for seed in measured:
         seed["outline"] = {"synthetic": {"ragged": 1.2}, "refined": {"ragged": 1.6}, "real": {"ragged": 1.3}}
-    row = next(row for row in verdicts.claims(hand, {"hand": measured}) if row["id"] == "depth_edges")
-    assert row["verdict"] == "inconclusive"
-    assert "outline, ragged" in row["test"].split("Farther: ")[1]
+    row = next(row for row in verdicts.claims(hand, {"hand": measured}) if row.id == "depth_edges")
+    assert row.verdict == "inconclusive"
+    assert "outline, ragged" in row.test.split("Farther: ")[1]
 
 
 def test_one_measures_noise_reproduces_nothing(hand):
     measured = {"hand": seeds({"patches": 0.9, "spectrum": 0.9}, FAR, (0.8, 0.8), spread=0.5)}
-    row = next(row for row in verdicts.claims(hand, measured) if row["id"] == "depth_edges")
-    assert row["verdict"] == "inconclusive"
+    row = next(row for row in verdicts.claims(hand, measured) if row.id == "depth_edges")
+    assert row.verdict == "inconclusive"
 
 
-def told(metrics, name, measured=None, sessions=Path("none")):
-    return next(row for row in gaze_claims.claims(metrics, measured or {}, sessions=sessions) if row["id"] == name)
+def judged(metrics, name, measures=None, sessions=Path("none")):
+    return next(claim for claim in gaze_claims.claims(metrics, measures or {}, sessions=sessions) if claim.id == name)
 
 
 @pytest.mark.parametrize(
@@ -276,9 +273,9 @@ def test_a_failed_fit_counts_as_a_large_shift(metrics, mean, failed, verdict):
     for seed, by in zip(measured, (-0.01, 0.0, 0.01), strict=True):
         kept = {"shift_mean": mean + by, "shift_sd": 0.3, "fit_error_mean": 0.1, "failed_refined": failed}
         seed["preservation"] = kept
-    row = told(metrics, "pupil_preservation", {"gaze": measured})
-    assert row["verdict"] == verdict
-    assert f"with 4 px for each the mean is {(1 - failed) * mean + 4 * failed:.2f}" in row["test"]
+    row = judged(metrics, "pupil_preservation", {"gaze": measured})
+    assert row.verdict == verdict
+    assert f"with 4 px for each the mean is {(1 - failed) * mean + 4 * failed:.2f}" in row.test
 
 
 @pytest.mark.parametrize(
@@ -290,9 +287,9 @@ def test_the_local_loss_is_judged_by_its_images(metrics, local, everywhere, verd
         seeds({"patches": value, "spectrum": 1.0}, FAR, (0.6, 0.6), spread)
         for value, spread in ((local, 0.01), (everywhere, 0.02))
     )
-    row = told(metrics, "local_loss", {"gaze": own, "refined_global_discriminator": variant})
-    assert row["verdict"] == verdict
-    assert "patches" in row["says"] and row["published"] == "pictures"
+    row = judged(metrics, "local_loss", {"gaze": own, "refined_global_discriminator": variant})
+    assert row.verdict == verdict
+    assert "patches" in row.says and row.published == "pictures"
 
 
 def session(folder: Path, rater: str, right: int, trials: int = 100, kind: Kind = "refined", answered: int = 0) -> None:
@@ -313,48 +310,48 @@ def session(folder: Path, rater: str, right: int, trials: int = 100, kind: Kind 
 def test_peoples_answers_are_judged_where_there_are_any(metrics, tmp_path: Path, right, raters, verdict):
     session(tmp_path, "late", 9, answered=10)
     session(tmp_path, "anna", 20, trials=20, kind="synthetic")
-    assert told(metrics, "visual_turing_test", sessions=tmp_path)["verdict"] == "not run on this data"
+    assert judged(metrics, "visual_turing_test", sessions=tmp_path).verdict == "not run on this data"
     for rater in range(raters):
         session(tmp_path, f"rater{rater}", right)
-    row = told(metrics, "visual_turing_test", sessions=tmp_path)
-    assert row["verdict"] == verdict
-    assert row["ours"].startswith(f"{right * raters} of {100 * raters}")
-    assert "TOST within 5 points" in row["test"]
+    row = judged(metrics, "visual_turing_test", sessions=tmp_path)
+    assert row.verdict == verdict
+    assert row.ours.startswith(f"{right * raters} of {100 * raters}")
+    assert "TOST within 5 points" in row.test
 
 
 @pytest.mark.parametrize(("right", "verdict"), [(81, "reproduced"), (51, "contradicted"), (45, "inconclusive")])
 def test_the_control_is_claimed_to_be_told_apart(metrics, tmp_path: Path, right, verdict):
-    row = told(metrics, "visual_turing_control", sessions=tmp_path)
-    assert row["verdict"] == "not run on this data"
-    counts, p = row["published"].split(": exact one-sided p = ")
+    row = judged(metrics, "visual_turing_control", sessions=tmp_path)
+    assert row.verdict == "not run on this data"
+    counts, p = row.published.split(": exact one-sided p = ")
     assert counts == "162 of 200"
     assert float(p) == pytest.approx(sum(comb(200, k) for k in range(162, 201)) / 2**200, rel=0.05)
     for rater in range(10):
         session(tmp_path, f"rater{rater}", right, kind="synthetic")
-    assert told(metrics, "visual_turing_control", sessions=tmp_path)["verdict"] == verdict
+    assert judged(metrics, "visual_turing_control", sessions=tmp_path).verdict == verdict
 
 
 def test_figure6_is_judged_where_it_was_run(metrics):
-    assert by_id(metrics)["colour"]["verdict"] == "not run on this data"
+    assert by_id(metrics)["colour"].verdict == "not run on this data"
     found: dict[str, Any] = {"verdict": "reproduced", "difference": "-2.0 [-2.5, -1.5]"}
     found["palette"] = {"identity": 16.0, "channel_mean": 14.0, "synthetic": 17.4}
-    row = next(row for row in verdicts.claims(metrics, colour=found) if row["id"] == "colour")
-    assert row["verdict"] == "reproduced"
-    assert row["ours"] == "14.0 against 16.0: -2.0 [-2.5, -1.5]; before refining 17.4"
+    row = next(row for row in verdicts.claims(metrics, figure6=found) if row.id == "colour")
+    assert row.verdict == "reproduced"
+    assert row.ours == "14.0 against 16.0: -2.0 [-2.5, -1.5]; before refining 17.4"
 
 
 def test_the_state_of_the_art_on_real_images_bars_the_verdict_and_contradicts_nothing(metrics):
     levels = dict.fromkeys(BASELINES, 12.0) | {"refined_4x": 8.0, "synthetic_4x": 11.0, "real": 5.0}
 
-    def row(known: dict[str, float]) -> dict[str, str]:
+    def row(known: dict[str, float]) -> verdicts.JudgedClaim:
         rows, task = gaze_results(known), TABLE3.among(list(known))
         table3 = summary.summarise(rows, task, np.random.default_rng(0), DATA, 1000)
-        return told(summary.merge(metrics, table3), "state_of_the_art")
+        return judged(summary.merge(metrics, table3), "state_of_the_art")
 
-    assert row(levels)["verdict"] == "reproduced"
+    assert row(levels).verdict == "reproduced"
     beaten = row(levels | {"svr_real": 5.0})
-    assert beaten["verdict"] == "inconclusive"
-    assert "of the best on labelled real images, svr: +" in beaten["ours"]
+    assert beaten.verdict == "inconclusive"
+    assert "of the best on labelled real images, svr: +" in beaten.ours
     unsupervised = row({name: value for name, value in levels.items() if "real" not in name})
-    assert unsupervised["verdict"] == "reproduced"
-    assert "on labelled real ones none was run" in unsupervised["test"]
+    assert unsupervised.verdict == "reproduced"
+    assert "on labelled real ones none was run" in unsupervised.test

@@ -25,9 +25,10 @@ from benchmarks.report import (
 from benchmarks.report.sections import Half, Section
 from benchmarks.report.tables import Record, Table
 from benchmarks.report.view import GAZE, VIEWS, View
+from benchmarks.verdicts import NOT_RUN, Contradiction, JudgedClaim
 
 TEMPLATES = Path(__file__).with_name("templates")
-SYMBOLS = {"reproduced": "✓", "contradicted": "✗", "inconclusive": "≈", results.NOT_RUN: "–"}
+SYMBOLS = {"reproduced": "✓", "contradicted": "✗", "inconclusive": "≈", NOT_RUN: "–"}
 CODE = re.compile(r"`([^`]+)`|(?<![\w/])(reports/[\w/.-]*\w)")  # what sentences set in code: `commands`, and folders
 
 GLOSSARY = {
@@ -50,13 +51,13 @@ GLOSSARY = {
 
 @dataclass(frozen=True)
 class Chapter:
-    """A heading of the page, `short` in its contents; `warning` and `findings` (title, finding) come first."""
+    """A heading of the page, `short` in its contents; `warning` and `findings` come first."""
 
     id: str
     short: str
     title: str
     sections: Sequence[Section]
-    findings: Sequence[Mapping[str, Any]] = ()
+    findings: Sequence[Contradiction] = ()
     warning: str = ""
 
 
@@ -69,10 +70,10 @@ def build(
     samples: Mapping[str, Mapping[str, Any]],
     measured: Mapping[str, Sequence[Mapping[str, Any]]],
     inventory: Mapping[str, Sequence[Mapping[str, Any]]],
-    claims: Sequence[Mapping[str, Any]],
+    claims: Sequence[JudgedClaim],
     data: Mapping[str, Mapping[str, Any]],
     run: Mapping[str, Any],
-    findings: Sequence[Mapping[str, Any]] = (),
+    findings: Sequence[Contradiction] = (),
     grids: Mapping[str, Mapping[int, Any]] | None = None,
     ablated: tuple[Mapping[str, Any], Mapping[str, Sequence[Mapping[str, Any]]]] = ({}, {}),
 ) -> None:
@@ -206,7 +207,7 @@ def _render(
             "Device": run["device"],
         },
         judged={view.title: _judged(claims, name) for name, view in views.items()},
-        not_run=[record for record in claims.records if record["verdict"] == results.NOT_RUN],
+        not_run=[record for record in claims.records if record["verdict"] == NOT_RUN],
         score={verdict: verdicts.count(verdict) for verdict in SYMBOLS if verdict in verdicts},
         symbols=SYMBOLS,
         findings=findings,
@@ -221,7 +222,7 @@ def _render(
 
 
 def _judged(claims: Table, task: str) -> list[Record]:
-    return [record for record in claims.records if record["verdict"] != results.NOT_RUN and record["task"] == task]
+    return [record for record in claims.records if record["verdict"] != NOT_RUN and record["task"] == task]
 
 
 def _banner(standins: Sequence[Mapping[str, Any]]) -> str:

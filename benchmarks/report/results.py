@@ -1,6 +1,7 @@
 """The tables of section 3 as records: Tables 2 and 4 with intervals, comparisons, joints, the claims."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any
 
@@ -10,8 +11,8 @@ from benchmarks import paper
 from benchmarks.evaluation.curves import within
 from benchmarks.report.tables import MISSING, Column, Record, Table, interval, number, p_value, percent, signed
 from benchmarks.report.view import Published, View
+from benchmarks.verdicts import JudgedClaim
 
-NOT_RUN = "not run on this data"
 OPTIMISTIC = "Optimistic: treats images as independent"
 
 
@@ -112,12 +113,12 @@ def comparisons(view: View, found: Mapping[str, Any]) -> Table:
     )
 
 
-def claims(found: Sequence[Record]) -> Table:
-    """Every claim as `benchmarks.verdicts` tells it, in its order."""
+def claims(judged: Sequence[JudgedClaim]) -> Table:
+    """Every claim as `benchmarks.verdicts` judges it, in its order."""
     return Table(
         name="claims",
         caption="The paper's claims and what this run found.",
-        records=found,
+        records=[asdict(claim) for claim in judged],
         columns=[
             Column("The paper says", lambda r: r["says"], lambda r: f"({r['place']})", numeric=False),
             Column("Verdict", lambda r: r["verdict"], numeric=False),

@@ -3,7 +3,8 @@
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -127,9 +128,9 @@ def run(params: Params, tasks: Sequence[str] = tuple(TASKS), out: Path = REPORTS
             },
         )
         summary.write(metrics, beside / "results.json")
-        summary.write(summary.headline(metrics, [claim["verdict"] for claim in claims]), beside / "metrics.json")
-        told = {"claims": claims, "contradictions": findings}
-        (beside / "claims.json").write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+        summary.write(summary.headline(metrics, [claim.verdict for claim in claims]), beside / "metrics.json")
+        judged = {"claims": list(map(asdict, claims)), "contradictions": list(map(asdict, findings))}
+        (beside / "claims.json").write_text(json.dumps(judged, indent=2, ensure_ascii=False) + "\n")
         (beside / "plots").mkdir()
         for name in tasks:
             plots = {name: _curves(rows[name], TASKS[name].among(metrics[name]))} | _training(losses[name], name)
@@ -147,9 +148,9 @@ def run(params: Params, tasks: Sequence[str] = tuple(TASKS), out: Path = REPORTS
     print(f"report: {out / 'index.html'} and {out / 'results.json'}", flush=True)
 
 
-def _record(params: Params, metrics: dict[str, Any], claims: Sequence[Mapping[str, Any]], pictures: bool) -> None:
+def _record(params: Params, metrics: dict[str, Any], claims: Sequence[verdicts.JudgedClaim], pictures: bool) -> None:
     """The whole pipeline as one run of MLflow: its parameters and data, Tables 2 and 4, the report."""
-    judged = [claim["verdict"] for claim in claims]
+    judged = [claim.verdict for claim in claims]
     figures = {f"claims/{verdict}": float(judged.count(verdict)) for verdict in (*summary.COUNTED, "inconclusive")}
     data, sheets = {}, {}
     for task, metric in summary.HEADLINE_METRIC.items():

@@ -8,24 +8,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.verdicts import gaze, hand
-from benchmarks.verdicts.contradictions import contradictions
-from benchmarks.verdicts.rows import NOT_RUN, Row
+from benchmarks.verdicts.contradictions import Contradiction, contradictions
+from benchmarks.verdicts.judging import NOT_RUN, JudgedClaim
 
-__all__ = ["NOT_RUN", "Row", "claims", "contradictions"]
+__all__ = ["NOT_RUN", "Contradiction", "JudgedClaim", "claims", "contradictions"]
 
 
 def claims(
     metrics: dict[str, Any],
-    measured: Mapping[str, Sequence[Any]] | None = None,
-    colour: Mapping[str, Any] | None = None,
-) -> list[Row]:
+    measures: Mapping[str, Sequence[Any]] | None = None,
+    figure6: Mapping[str, Any] | None = None,
+) -> list[JudgedClaim]:
     """The claims of the tasks in results.json's dict, each task's declared comparisons first.
 
-    `measured`: by task what stage measure found, one a seed; and by condition that of section 3.3's variants.
-    `colour`: what benchmarks/figure6 found.
-
-    Every row has the keys task, id, place, quote, says, published, ours, test and verdict: reproduced,
-    contradicted, inconclusive, or "not run on this data" with the reason in `test`.
+    `measures`: by task what stage measure found, one a seed; and by condition that of section 3.3's variants.
+    `figure6`: what benchmarks/figure6 found.
     """
-    rows = gaze.claims(metrics, measured or {}, colour or {}) if gaze.TASK.name in metrics else []
-    return rows + (hand.claims(metrics, measured or {}) if hand.TASK.name in metrics else [])
+    judged = gaze.claims(metrics, measures or {}, figure6 or {}) if gaze.TASK.name in metrics else []
+    return judged + (hand.claims(metrics, measures or {}) if hand.TASK.name in metrics else [])

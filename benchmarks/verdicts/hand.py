@@ -1,14 +1,15 @@
 """Section 3.2's claims about hand pose."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from benchmarks import paper
 from benchmarks.evaluation.tasks import HAND
-from benchmarks.verdicts.rows import Nearer, Row, Teller
+from benchmarks.verdicts.judging import ClaimJudge, DistanceDifference, JudgedClaim
 
 TASK = HAND
-TELLER = Teller(
+JUDGE = ClaimJudge(
     HAND,
     unit="px",
     resampled="seeds, blocks of frames and images",
@@ -22,11 +23,11 @@ READINGS = {  # Table 4 does not say of which pixels, and of images or of joints
 }
 
 
-def claims(metrics: dict[str, Any], measured: Mapping[str, Sequence[Any]]) -> list[Row]:
-    return [*_directions(metrics), _edges(measured.get(HAND.name, ())), *_magnitudes(metrics)]
+def claims(metrics: dict[str, Any], measures: Mapping[str, Sequence[Any]]) -> list[JudgedClaim]:
+    return [*_directions(metrics), _depth_edges(measures.get(HAND.name, ())), *_magnitudes(metrics)]
 
 
-def _directions(metrics: dict[str, Any]) -> list[Row]:
+def _directions(metrics: dict[str, Any]) -> list[JudgedClaim]:
     table4 = paper.table4()
     synthetic = "The proposed method also outperforms training on synthetic data"
     real = "outperforms the model trained on real images with supervision, by 8.8%"
@@ -39,28 +40,28 @@ def _directions(metrics: dict[str, Any]) -> list[Row]:
         "more_refined_within_5px": more,
         "more_synthetic_within_5px": more,
     }
-    rows = []
+    judged = []
     for name, quote in quotes.items():
         if name not in metrics["comparisons"][HAND.name]:
             continue
         published = table4[HAND.claims[name].a], table4[HAND.claims[name].b]
-        rows.append(TELLER.direction(metrics, name, "Section 3.2, Table 4", quote, published))
-    return rows
+        judged.append(JUDGE.direction(metrics, name, "Section 3.2, Table 4", quote, published))
+    return judged
 
 
-def _magnitudes(metrics: dict[str, Any]) -> list[Row]:
+def _magnitudes(metrics: dict[str, Any]) -> list[JudgedClaim]:
     """Table 4's numbers under each of its readings."""
     return [
-        TELLER.magnitude(metrics, metric, condition, place, "% of images within d", quantity, percent / 100)
+        JUDGE.magnitude(metrics, metric, condition, place, "% of images within d", quantity, percent / 100)
         for metric, (place, quantity) in READINGS.items()
         for condition, percent in paper.table4().items()
         if condition in metrics[HAND.name]
     ]
 
 
-def _edges(measured: Sequence[Any]) -> Row:
+def _depth_edges(measures: Sequence[Any]) -> JudgedClaim:
     """Figure 8 shows pictures: judged by every label-free distance and the classifier, none of which may disagree."""
-    row = TELLER.outside(
+    claim = JUDGE.not_run(
         "depth_edges",
         "Section 3.2, Figure 8",
         "The main source of noise in real depth images is from depth discontinuity at the edges, which the "
@@ -69,26 +70,28 @@ def _edges(measured: Sequence[Any]) -> Row:
         "pictures",
         "no label-free measure was taken",
     )
-    if len(measured) < 2:
-        return row
-    refined, synthetic = ([_distances(seed, side) for seed in measured] for side in ("refined", "synthetic"))
-    found = {
-        name: Nearer.of([seed[name] for seed in refined], [seed[name] for seed in synthetic]) for name in refined[0]
+    if len(measures) < 2:
+        return claim
+    refined, synthetic = ([_distances(seed, side) for seed in measures] for side in ("refined", "synthetic"))
+    differences = {
+        name: DistanceDifference.paired([seed[name] for seed in refined], [seed[name] for seed in synthetic])
+        for name in refined[0]
     }
-    nearer = [name for name, difference in found.items() if difference.mean < 0]
-    farther = [name for name, difference in found.items() if difference.mean > 0]
+    nearer = [name for name, difference in differences.items() if difference.mean < 0]
+    farther = [name for name, difference in differences.items() if difference.mean > 0]
     verdict = "inconclusive"
-    if not farther and any(difference.verdict == "reproduced" for difference in found.values()):
+    if not farther and any(difference.verdict == "reproduced" for difference in differences.values()):
         verdict = "reproduced"
-    elif not nearer and any(difference.verdict == "contradicted" for difference in found.values()):
+    elif not nearer and any(difference.verdict == "contradicted" for difference in differences.values()):
         verdict = "contradicted"
-    return row | {
-        "ours": f"nearer by {len(nearer)} of {len(found)} measures, farther by {len(farther)}",
-        "test": "refined less synthetic, with Student's interval over seeds. Nearer: "
-        f"{_listed(found, nearer)}. Farther: {_listed(found, farther)}. Reproduced asks for one interval below 0 and "
-        "no measure farther",
-        "verdict": verdict,
-    }
+    return replace(
+        claim,
+        ours=f"nearer by {len(nearer)} of {len(differences)} measures, farther by {len(farther)}",
+        test="refined less synthetic, with Student's interval over seeds. Nearer: "
+        f"{_listed(differences, nearer)}. Farther: {_listed(differences, farther)}. Reproduced asks for one interval "
+        "below 0 and no measure farther",
+        verdict=verdict,
+    )
 
 
 def _distances(seed: Mapping[str, Any], side: str) -> dict[str, float]:
@@ -99,5 +102,5 @@ def _distances(seed: Mapping[str, Any], side: str) -> dict[str, float]:
     return named | shape | {"classifier's accuracy from chance": abs(seed["two_sample"][side]["accuracy"] - 0.5)}
 
 
-def _listed(found: Mapping[str, Nearer], names: Sequence[str]) -> str:
-    return "; ".join(f"{name} {found[name]}" for name in names) or "none"
+def _listed(differences: Mapping[str, DistanceDifference], names: Sequence[str]) -> str:
+    return "; ".join(f"{name} {differences[name]}" for name in names) or "none"
