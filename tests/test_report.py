@@ -19,7 +19,7 @@ from benchmarks import report
 from benchmarks.core.errors import UserError
 from benchmarks.evaluation import tasks
 from benchmarks.report import evidence, figures, results, sections, tables, training
-from benchmarks.report.view import GAZE
+from benchmarks.report.display import GAZE
 from simgan.algorithm1 import Schedule, SimGAN
 from tests.invented import Page, invented
 
@@ -122,7 +122,7 @@ def test_page_shows_table_2_rounded(given: dict, page: Page) -> None:
     assert f"[{100 * found['low']:.1f}, {100 * found['high']:.1f}]" in page.text
 
 
-def test_claims_are_all_told_and_counted(given: dict, out: Path, page: Page) -> None:
+def test_claims_are_all_shown_and_counted(given: dict, out: Path, page: Page) -> None:
     verdicts_given = [claim.verdict for claim in given["claims"]]
     for claim in given["claims"]:
         assert claim.says in page.text
@@ -187,16 +187,16 @@ def test_curves_pass_through_the_metrics_and_the_paper_is_not_among_them(given: 
     figures.cumulative(ax, given["rows"]["gaze"], GAZE, GAZE.panels[0])
     lines = {line.get_label(): line for line in ax.get_lines()}
     named = [label for label in lines if not str(label).startswith("_")]
-    assert named == [look.label for look in GAZE.looks.values()]
-    for condition, look in GAZE.looks.items():
+    assert named == [style.label for style in GAZE.styles.values()]
+    for condition, style in GAZE.styles.items():
         for d, metric in ((7, "within_7deg"), (13, "within_13deg")):
-            drawn = height(lines[look.label], d)
+            drawn = height(lines[style.label], d)
             assert drawn == pytest.approx(given["metrics"]["gaze"][condition][metric]["value"], abs=1e-5)
 
 
 def test_finding_draws_table_2_on_the_curves_at_13_and_off_them_at_7(page: Page) -> None:
     ax = Figure().subplots()
-    figures.printed_distance(ax, sections.published(GAZE), {"refined_4x": 87.2}, GAZE)
+    figures.printed_distance(ax, sections.published_curves(GAZE), {"refined_4x": 87.2}, GAZE)
     curve = next(line for line in ax.get_lines() if line.get_label() == "refined 4×")
     dots = [line for line in ax.get_lines() if line.get_marker() == "o"]
     placed = {float(x): float(y) for x, y in (np.asarray(dot.get_xydata())[0] for dot in dots)}
@@ -274,7 +274,7 @@ def test_numbers_read_well(text: str, expected: str) -> None:
     assert text == expected
 
 
-def test_unwritable_folder_is_told_in_one_line(given: dict, tmp_path: Path) -> None:
+def test_unwritable_folder_is_one_line(given: dict, tmp_path: Path) -> None:
     blocked = tmp_path / "reports"
     blocked.write_text("a file, not a folder")
     with pytest.raises(UserError, match="reports") as error:

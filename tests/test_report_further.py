@@ -11,7 +11,7 @@ from benchmarks import report, verdicts
 from benchmarks.evaluation import summary
 from benchmarks.evaluation.tasks import ABLATIONS, BASELINES, GAZE, HAND, NEGATIVE_CONTROLS, TABLE3
 from benchmarks.report import ablations, answers, controls
-from benchmarks.report.view import VIEWS
+from benchmarks.report.display import DISPLAYS
 from tests import hand_results
 from tests.gaze_results import DATA, gaze_results
 from tests.invented import Page, invented, invented_measures
@@ -148,7 +148,7 @@ def test_the_page_says_what_the_benchmark_can_see(metrics):
     """Gap 11 - 7 degrees; a refiner without any control beside it says nothing."""
     again = summarised({"synthetic_4x": 11.0, "synthetic_4x_again": 11.0}, NEGATIVE_CONTROLS["gaze"])
     found = summary.merge(metrics, again)
-    seen = controls.section(VIEWS["gaze"], found)
+    seen = controls.section(DISPLAYS["gaze"], found)
     assert seen is not None and seen.table is not None
     records = {record["name"]: record for record in seen.table.records}
     assert list(records) == [*controls.READINGS["gaze"], *controls.NEGATIVE]
@@ -160,21 +160,21 @@ def test_the_page_says_what_the_benchmark_can_see(metrics):
         -share["difference"] / gap, rel=1e-4
     )
     without = [condition for condition in GAZE.conditions if condition not in ("photographed_4x", "equalised_4x")]
-    assert controls.section(VIEWS["gaze"], summarised(dict.fromkeys(without, 9.0), GAZE)) is None
+    assert controls.section(DISPLAYS["gaze"], summarised(dict.fromkeys(without, 9.0), GAZE)) is None
 
 
 @pytest.mark.parametrize(
-    ("error_px", "told"), [(5.0, "The closable gap is"), (11.0, "no gap that a refiner could close")]
+    ("error_px", "expected"), [(5.0, "The closable gap is"), (11.0, "no gap that a refiner could close")]
 )
-def test_hands_have_their_controls_in_points(error_px: float, told: str):
+def test_hands_have_their_controls_in_points(error_px: float, expected: str):
     levels = {**hand_results.LEVELS, "photographed_3x": error_px}
     found = summary.summarise(hand_results.hand_results(levels), HAND, np.random.default_rng(0), hand_results.DATA, 400)
-    seen = controls.section(VIEWS["hand"], found)
+    seen = controls.section(DISPLAYS["hand"], found)
     assert seen is not None and seen.table is not None
     records = {record["name"]: record for record in seen.table.records}
     assert list(records) == list(controls.READINGS["hand"])
     assert "pt" in seen.table.columns[1].cell(records["refined_within_5px"])
-    assert told in seen.note
+    assert expected in seen.note
 
 
 def test_the_first_sentences_answer_by_verdict(metrics):
@@ -182,15 +182,15 @@ def test_the_first_sentences_answer_by_verdict(metrics):
     found = copy.deepcopy(metrics)
     values = {name: found["gaze"][name]["mean_error_deg"]["value"] for name in ("refined_4x", "synthetic_4x")}
     share = found["comparisons"]["gaze"]["refined_4x_mean_error"]["share_of_closable_gap"]["value"]
-    told = answers.answer(VIEWS["gaze"], found)
-    assert told.startswith(
+    text = answers.answer(DISPLAYS["gaze"], found)
+    assert text.startswith(
         f"Yes, refining helps: trained on refined images an estimator reaches {values['refined_4x']:.1f}° (mean "
         f"error), on synthetic ones {values['synthetic_4x']:.1f}°. That is {share:.0%} of what a perfect refiner"
     )
-    assert told.endswith("SimGAN is better.")
+    assert text.endswith("SimGAN is better.")
     found["comparisons"]["gaze"]["refined_4x_mean_error"]["verdict"] = "inconclusive"
     found["comparisons"]["gaze"]["refined_beats_equalised_mean_error"]["verdict"] = "contradicted"
-    told = answers.answer(VIEWS["gaze"], found)
-    assert told.startswith("This run cannot tell whether refining helps:") and told.endswith("SimGAN is worse.")
+    text = answers.answer(DISPLAYS["gaze"], found)
+    assert text.startswith("This run cannot tell whether refining helps:") and text.endswith("SimGAN is worse.")
     del found["comparisons"]["gaze"]["refined_4x_mean_error"]
-    assert answers.answer(VIEWS["gaze"], found) == ""
+    assert answers.answer(DISPLAYS["gaze"], found) == ""

@@ -13,7 +13,7 @@ from PIL import Image
 from benchmarks import report
 from benchmarks.evaluation import tasks
 from benchmarks.report import depth, evidence, figures, sections
-from benchmarks.report.view import HAND
+from benchmarks.report.display import HAND
 from tests.hand_results import LEVELS
 from tests.invented import Page, invented_both
 
@@ -82,20 +82,20 @@ def test_curves_pass_through_table_4_in_crop_and_in_heat_map_pixels(given: dict)
         ax = Figure().subplots()
         figures.cumulative(ax, given["rows"]["hand"], HAND, panel)
         lines = {line.get_label(): np.asarray(line.get_xydata()) for line in ax.get_lines()}
-        for condition, look in HAND.looks.items():
-            x, y = lines[look.label].T
+        for condition, style in HAND.styles.items():
+            x, y = lines[style.label].T
             expected = given["metrics"]["hand"][condition][metric]["value"]
             assert np.interp(5, x, y) == pytest.approx(expected, abs=1e-5)
 
 
 def test_the_papers_real_images_are_not_called_a_stand_in(given: dict, out: Path) -> None:
-    section = sections.cumulative(HAND.named(standin=True), given["rows"]["hand"])
+    section = sections.cumulative(HAND.name_real_images(standin=True), given["rows"]["hand"])
     (theirs,) = (plot for plot in section.plots if plot.published)
     ours = section.plots[0]
     ax = Figure().subplots()
-    figures.published(ax, sections.published(HAND), HAND)
+    figures.published_curves(ax, sections.published_curves(HAND), HAND)
     assert "real, supervised" in {line.get_label() for line in ax.get_lines()}
-    assert theirs.drawing == figures.draw(figures.published, sections.published(HAND), HAND)
+    assert theirs.drawing == figures.draw(figures.published_curves, sections.published_curves(HAND), HAND)
     assert ours.drawing != theirs.drawing
 
 

@@ -8,22 +8,22 @@ import numpy as np
 
 from benchmarks.evaluation import tasks
 from benchmarks.report import evidence, results
-from benchmarks.report.measures import Measures, mean_over, shown
-from benchmarks.report.sections import Half, Section, png
+from benchmarks.report.display import GAZE, ConditionStyle, Display
+from benchmarks.report.measures import Measures, mean_over, three_digits
+from benchmarks.report.sections import Section, TileFigure, png
 from benchmarks.report.tables import Column, Record, Table
-from benchmarks.report.view import GAZE, Look, View
 
-VIEW = replace(
+DISPLAY = replace(
     GAZE,
     task=tasks.ABLATIONS,
-    looks={
-        "refined": Look("refined: history, local loss", "#0072B2"),
-        "refined_without_history": Look("without history", "#E69F00"),
-        "refined_global_discriminator": Look("global discriminator", "#009E73"),
-        "refined_neither": Look("neither", "#AA3377"),
+    styles={
+        "refined": ConditionStyle("refined: history, local loss", "#0072B2"),
+        "refined_without_history": ConditionStyle("without history", "#E69F00"),
+        "refined_global_discriminator": ConditionStyle("global discriminator", "#009E73"),
+        "refined_neither": ConditionStyle("neither", "#AA3377"),
     },
     table="Ablations",
-    published=tuple,
+    published_columns=tuple,
     table_title="What the history and the local loss are worth",
     table_note="The paper has one number: 12.2 degrees without the history, 7.8 with it, 4×.",
 )
@@ -38,11 +38,11 @@ MEASURES = (
 
 def sections(
     metrics: Mapping[str, Any],
-    sample: Mapping[str, np.ndarray],
-    measured: Mapping[str, Sequence[Measures]],
+    samples: Mapping[str, np.ndarray],
+    measures: Mapping[str, Sequence[Measures]],
 ) -> list[Section]:
-    """`metrics` is results.json's dict; by condition, sample: the same refined images (K, H, W), of which `synthetic`
-    is the source (absent without pictures), and measured: what stage measure found, one a seed.
+    """`metrics` is results.json's dict; by condition, samples: the same refined images (K, H, W), of which `synthetic`
+    is the source (absent without pictures), and measures: what stage measure found, one a seed.
     """
     task = tasks.ABLATIONS.name
     if task not in metrics:
@@ -57,24 +57,26 @@ def sections(
                 "`dvc repro` takes its verdict into this page.",
             )
         ]
-    view = VIEW.among(metrics[task])
-    return [_pictures(view, sample, measured), *_errors(view, metrics)]
+    display = DISPLAY.among(metrics[task])
+    return [_pictures(display, samples, measures), *_estimates(display, metrics)]
 
 
-def _pictures(view: View, sample: Mapping[str, np.ndarray], measured: Mapping[str, Sequence[Measures]]) -> Section:
-    rows = ["synthetic", *view.looks] if sample else []
-    labels = ["synthetic", *(look.label for look in view.looks.values())]
+def _pictures(
+    display: Display, samples: Mapping[str, np.ndarray], measures: Mapping[str, Sequence[Measures]]
+) -> Section:
+    rows = ["synthetic", *display.styles] if samples else []
+    labels = ["synthetic", *(style.label for style in display.styles.values())]
     gallery = ()
-    if sample:
-        height, width = sample["synthetic"].shape[1:3]
-        tiles = [[png(sample[row][k]) for row in rows] for k in range(len(sample["synthetic"]))]
-        gallery = (Half(f"From above: {'; '.join(labels)}.", labels, tiles, width, height),)
-    known = {c: [seed["artefacts"] for seed in measured[c]] for c in view.looks}
-    alike = next(iter(known.values()))  # synthetic and real images are the same under each condition
+    if samples:
+        height, width = samples["synthetic"].shape[1:3]
+        tiles = [[png(samples[row][k]) for row in rows] for k in range(len(samples["synthetic"]))]
+        gallery = (TileFigure(f"From above: {'; '.join(labels)}.", labels, tiles, width, height),)
+    artefacts = {c: [seed["artefacts"] for seed in measures[c]] for c in display.styles}
+    any_condition = next(iter(artefacts.values()))  # synthetic and real images are the same under each condition
     sides = {  # column -> its heading, and what it was measured on, one a seed
-        "synthetic": ("synthetic", [seed["synthetic"] for seed in alike if "synthetic" in seed]),
-        **{c: (look.label, [seed["refined"] for seed in known[c]]) for c, look in view.looks.items()},
-        "real": ("real", [seed["real"] for seed in alike if "real" in seed]),
+        "synthetic": ("synthetic", [seed["synthetic"] for seed in any_condition if "synthetic" in seed]),
+        **{c: (style.label, [seed["refined"] for seed in artefacts[c]]) for c, style in display.styles.items()},
+        "real": ("real", [seed["real"] for seed in any_condition if "real" in seed]),
     }
     sides = {column: side for column, side in sides.items() if side[1]}
     records = [
@@ -100,7 +102,7 @@ def _pictures(view: View, sample: Mapping[str, np.ndarray], measured: Mapping[st
             columns=[
                 Column("Measure", lambda r: r["measure"], numeric=False),
                 *(
-                    Column(label, lambda r, c=c: shown(r[c]), lambda r, c=c: _range(r, c))
+                    Column(label, lambda r, c=c: three_digits(r[c]), lambda r, c=c: _range(r, c))
                     for c, (label, _) in sides.items()
                 ),
             ],
@@ -109,20 +111,20 @@ def _pictures(view: View, sample: Mapping[str, np.ndarray], measured: Mapping[st
 
 
 def _range(record: Record, column: str) -> str:
-    return f"[{shown(record[f'{column}_low'])}, {shown(record[f'{column}_high'])}]"
+    return f"[{three_digits(record[f'{column}_low'])}, {three_digits(record[f'{column}_high'])}]"
 
 
-def _errors(view: View, metrics: Mapping[str, Any]) -> list[Section]:
-    task = view.task.name
-    compared = results.comparisons(view, metrics["comparisons"][task])
+def _estimates(display: Display, metrics: Mapping[str, Any]) -> list[Section]:
+    task = display.task.name
+    comparisons = results.comparisons(display, metrics["comparisons"][task])
     return [
         Section(
             id="gaze-ablation-errors",
             short="Their error",
-            title=view.table_title,
+            title=display.table_title,
             lead="Gaze error of the CNN (1×) trained on what each variant refined.",
-            table=results.estimates(view, metrics[task]),
-            note=view.table_note,
+            table=results.estimates(display, metrics[task]),
+            note=display.table_note,
         ),
-        replace(evidence.significance(view, compared), id="gaze-ablation-tests", short="Their tests"),
+        replace(evidence.significance(display, comparisons), id="gaze-ablation-tests", short="Their tests"),
     ]

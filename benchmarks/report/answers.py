@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from benchmarks.report.display import Display
 from benchmarks.report.results import is_fraction
 from benchmarks.report.tables import number, percent
-from benchmarks.report.view import View
 
 QUESTION = {"gaze": "refined_4x_mean_error", "hand": "refined_3x_within_5px"}  # the comparison that answers
 ANSWERS = {
@@ -21,28 +21,28 @@ AGAINST_RIVAL = {
 }
 
 
-def answer(view: View, metrics: Mapping[str, Any]) -> str:
+def answer(display: Display, metrics: Mapping[str, Any]) -> str:
     """From results.json's dict; empty where the comparison was not made."""
-    task = view.task.name
-    compared = metrics["comparisons"][task]
-    found = compared.get(QUESTION[task])
-    if not found:
+    task = display.task.name
+    comparisons = metrics["comparisons"][task]
+    comparison = comparisons.get(QUESTION[task])
+    if not comparison:
         return ""
-    a, b = (_level(view, metrics, found, side) for side in ("a", "b"))
-    measured = view.metrics[found["metric"]].lower()
+    a, b = (_estimate(display, metrics, comparison, side) for side in ("a", "b"))
+    metric = display.metrics[comparison["metric"]].lower()
+    verdict = comparison["verdict"]
     text = (
-        f"{ANSWERS[found['verdict']]}: trained on refined images an estimator reaches {a} ({measured}), on synthetic "
-        f"ones {b}."
+        f"{ANSWERS[verdict]}: trained on refined images an estimator reaches {a} ({metric}), on synthetic ones {b}."
     )
-    share = (found.get("share_of_closable_gap") or {}).get("value")
-    if share is not None and found["verdict"] == "reproduced":  # of an effect that may be none, a share says nothing
+    share = (comparison.get("share_of_closable_gap") or {}).get("value")
+    if share is not None and verdict == "reproduced":  # of an effect that may be none, a share says nothing
         text += f" That is {share:.0%} of what a perfect refiner could win here."
-    if rival := compared.get(RIVAL):
-        level = _level(view, metrics, rival, "b")
-        text += f" Histogram equalisation, which learns nothing, reaches {level}: {AGAINST_RIVAL[rival['verdict']]}."
+    if rival := comparisons.get(RIVAL):
+        estimate = _estimate(display, metrics, rival, "b")
+        text += f" Histogram equalisation, which learns nothing, reaches {estimate}: {AGAINST_RIVAL[rival['verdict']]}."
     return text
 
 
-def _level(view: View, metrics: Mapping[str, Any], found: Mapping[str, Any], side: str) -> str:
-    value = metrics[view.task.name][found[side]][found["metric"]]["value"]
-    return percent(value) if is_fraction(view, found) else number(value, view.unit, 1)
+def _estimate(display: Display, metrics: Mapping[str, Any], comparison: Mapping[str, Any], side: str) -> str:
+    value = metrics[display.task.name][comparison[side]][comparison["metric"]]["value"]
+    return percent(value) if is_fraction(display, comparison) else number(value, display.unit, 1)

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.evaluation.tasks import NEGATIVE_CONTROLS
+from benchmarks.report.display import Display
 from benchmarks.report.results import bounds, difference, difference_label, size
 from benchmarks.report.sections import Section
 from benchmarks.report.tables import MISSING, Column, Record, Table, interval, percent
-from benchmarks.report.view import View
 
 POSITIVE = "Positive control", "what a perfect refiner could win: the closable gap"
 REFINER = "The refiner", "what SimGAN won"
@@ -31,14 +31,14 @@ POWER = {  # the positive control and the claim whose smallest visible effect it
 }
 
 
-def section(view: View, metrics: Mapping[str, Any]) -> Section | None:
+def section(display: Display, metrics: Mapping[str, Any]) -> Section | None:
     """From results.json's dict; None for a task or a run without any control."""
-    task, compared = view.task.name, metrics["comparisons"]
-    found = {**compared.get(task, {}), **compared.get(NEGATIVE_CONTROLS[task].name, {})}
+    task, families = display.task.name, metrics["comparisons"]
+    comparisons = {**families.get(task, {}), **families.get(NEGATIVE_CONTROLS[task].name, {})}
     records = [
-        {"name": name, "role": role, "reading": reading, **found[name]}
+        {"name": name, "role": role, "reading": reading, **comparisons[name]}
         for name, (role, reading) in (READINGS[task] | NEGATIVE).items()
-        if name in found and found[name]["b"] in view.looks
+        if name in comparisons and comparisons[name]["b"] in display.styles
     ]
     if all(record["role"] == REFINER[0] for record in records):
         return None
@@ -50,18 +50,18 @@ def section(view: View, metrics: Mapping[str, Any]) -> Section | None:
         "nothing where there is nothing.",
         table=Table(
             name=f"{task}_controls",
-            caption=f"Differences of the {view.scored} with 95 % intervals.",
+            caption=f"Differences of the {display.score} with 95 % intervals.",
             records=[_flat(record) for record in records],
             columns=[
-                Column("Control", lambda r: r["role"], lambda r: f"({_compared(view, r)})", numeric=False),
-                Column("Difference", lambda r: difference(view, r), lambda r: bounds(view, r)),
+                Column("Control", lambda r: r["role"], lambda r: f"({_compared(display, r)})", numeric=False),
+                Column("Difference", lambda r: difference(display, r), lambda r: bounds(display, r)),
                 Column("Verdict", lambda r: r["verdict"], numeric=False),
-                Column("Smallest visible", lambda r: size(view, r, "smallest_effect")),
+                Column("Smallest visible", lambda r: size(display, r, "smallest_effect")),
                 Column("Share of the closable gap", _share, _share_bounds),
                 Column("Reads as", lambda r: r["reading"], numeric=False),
             ],
         ),
-        note=_power(view, found),
+        note=_power(display, comparisons),
     )
 
 
@@ -87,10 +87,10 @@ def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _compared(view: View, record: Record) -> str:
-    if record["a"] in view.looks:
-        return difference_label(view, record)
-    return f"{view.looks[record['b']].label}, some of the seeds − the others"
+def _compared(display: Display, record: Record) -> str:
+    if record["a"] in display.styles:
+        return difference_label(display, record)
+    return f"{display.styles[record['b']].label}, some of the seeds − the others"
 
 
 def _share(record: Record) -> str:
@@ -104,18 +104,19 @@ def _share_bounds(record: Record) -> str:
     return interval(record["share_of_closable_gap_low"], record["share_of_closable_gap_high"], 100, 0)
 
 
-def _power(view: View, found: Mapping[str, Any]) -> str:
+def _power(display: Display, comparisons: Mapping[str, Any]) -> str:
     """The smallest visible effect against the closable gap; nothing without both."""
-    positive, claim = POWER[view.task.name]
-    if not {positive, claim} <= set(found):
+    positive, claim = POWER[display.task.name]
+    if not {positive, claim} <= set(comparisons):
         return ""
-    gap, smallest = found[positive]["difference"], found[claim]["smallest_effect"]
-    if (gap > 0) != view.task.metrics[found[claim]["metric"]].higher_is_better:
+    gap, smallest = comparisons[positive]["difference"], comparisons[claim]["smallest_effect"]
+    if (gap > 0) != display.task.metrics[comparisons[claim]["metric"]].higher_is_better:
         return "Photographed images are no better than renders here: there is no gap that a refiner could close."
     enough = (
         "enough to see a refiner that closes half of it" if smallest <= abs(gap) / 2 else "too coarse for half of it"
     )
-    closable, visible = size(view, found[positive], "difference"), size(view, found[claim], "smallest_effect")
+    closable = size(display, comparisons[positive], "difference")
+    visible = size(display, comparisons[claim], "smallest_effect")
     return (
         f"The closable gap is {closable}; the smallest effect that this run would notice four times in five, "
         f"{visible}, is {smallest / abs(gap):.0%} of it: {enough}."

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.report import figures
+from benchmarks.report.display import Display
 from benchmarks.report.figures import draw
-from benchmarks.report.sections import Half, Plot, Section, data_uri
+from benchmarks.report.sections import Plot, Section, TileFigure, data_uri
 from benchmarks.report.tables import Column, Table
-from benchmarks.report.view import View
 
 
-def loaded(view: View, inventory: Sequence[Mapping[str, Any]]) -> Section:
+def section(display: Display, inventory: Sequence[Mapping[str, Any]]) -> Section:
     """`inventory`: by domain its images, persons (name -> count), rejected, rejected_first, and gaze or sheet."""
     records = [
         {
@@ -25,10 +25,10 @@ def loaded(view: View, inventory: Sequence[Mapping[str, Any]]) -> Section:
     ]
     rejected = [f"{name}: {reason}" for found in inventory for name, reason in found["rejected_first"]]
     more = sum(record["rejected"] for record in records) - len(rejected)
-    told = f"Rejected: {'; '.join(rejected[:20])}{f'; and {more} more' if more > 0 else ''}." if rejected else ""
+    note = f"Rejected: {'; '.join(rejected[:20])}{f'; and {more} more' if more > 0 else ''}." if rejected else ""
     plots = [
         Plot(
-            f"{view.task.name}_directions_{found['domain'].split(',')[0]}",
+            f"{display.task.name}_directions_{found['domain'].split(',')[0]}",
             draw(figures.directions, found["gaze"], size=(3.6, 3.4)),
             f"Directions of gaze of the {found['domain']} images.",
             f"{found['domain'].capitalize()}: directions of gaze.",
@@ -37,14 +37,14 @@ def loaded(view: View, inventory: Sequence[Mapping[str, Any]]) -> Section:
         if found["gaze"] is not None
     ]
     return Section(
-        id=f"{view.task.name}-data",
+        id=f"{display.task.name}-data",
         short="Data",
-        title=f"The {view.subject} that were loaded",
+        title=f"The {display.subject} that were loaded",
         lead="What each domain holds; labels of the real domain count here, and train nothing but the supervised row.",
         plots=plots,
-        gallery=[_sheet(found) for found in inventory if found["sheet"] is not None],
+        gallery=[_contact_sheet(found) for found in inventory if found["sheet"] is not None],
         table=Table(
-            name=f"{view.task.name}_data",
+            name=f"{display.task.name}_data",
             caption="Images by domain, with their persons.",
             records=records,
             columns=[
@@ -54,15 +54,15 @@ def loaded(view: View, inventory: Sequence[Mapping[str, Any]]) -> Section:
                 Column("Rejected", lambda r: f"{r['rejected']}"),
             ],
         ),
-        note=told,
+        note=note,
     )
 
 
-def _sheet(found: Mapping[str, Any]) -> Half:
+def _contact_sheet(found: Mapping[str, Any]) -> TileFigure:
     from PIL import Image
 
     width, height = Image.open(io.BytesIO(found["sheet"])).size
-    return Half(
+    return TileFigure(
         f"{found['domain'].capitalize()}: images from the whole store, evenly.",
         (f"contact sheet of the {found['domain']} images",),
         [(data_uri(found["sheet"], "image/png"),)],

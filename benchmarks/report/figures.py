@@ -12,7 +12,7 @@ import pandas as pd
 from benchmarks.core.errors import UserError
 from benchmarks.evaluation import curves
 from benchmarks.paper import Curve
-from benchmarks.report.view import Look, Panel, View
+from benchmarks.report.display import ConditionStyle, Display, Panel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -88,31 +88,31 @@ def pairs(ax: "Axes", synthetic: np.ndarray, refined: np.ndarray, real: np.ndarr
     ax.spines[:].set_visible(False)
 
 
-def cumulative(ax: "Axes", rows: pd.DataFrame, view: View, panel: Panel) -> None:
+def cumulative(ax: "Axes", rows: pd.DataFrame, display: Display, panel: Panel) -> None:
     """Figure 7 or 9 from one row a test image: the mean over seeds, in a band from the worst seed to the best."""
     by_condition = dict(list(rows.groupby("condition")))
-    for name, look in view.looks.items():
+    for name, style in display.styles.items():
         ours = by_condition[name]
-        seeds = curves.band(curves.per_seed(ours, view.errors, panel.scale * view.grid))
-        ax.fill_between(view.grid, seeds.low, seeds.high, color=look.color, alpha=0.15, lw=0)
-        ax.plot(view.grid, seeds.mean, color=look.color, ls=_dash(look), lw=1.6, label=look.label)
-    _cumulative_axes(ax, view, panel.unit_name)
+        seeds = curves.band(curves.per_seed(ours, display.errors, panel.scale * display.grid))
+        ax.fill_between(display.grid, seeds.low, seeds.high, color=style.color, alpha=0.15, lw=0)
+        ax.plot(display.grid, seeds.mean, color=style.color, ls=_dash(style), lw=1.6, label=style.label)
+    _cumulative_axes(ax, display, panel.unit_name)
 
 
-def published(ax: "Axes", lines: Mapping[str, Curve], view: View) -> None:
+def published_curves(ax: "Axes", lines: Mapping[str, Curve], display: Display) -> None:
     """The paper's own curves, never on the axes of ours."""
     for name, line in lines.items():
-        look = view.looks[name]
-        ax.plot(line.x, line.y / 100, color=look.color, ls=_dash(look), lw=1.6, label=look.label)
-    _cumulative_axes(ax, view, next(iter(lines.values())).x_unit)
+        style = display.styles[name]
+        ax.plot(line.x, line.y / 100, color=style.color, ls=_dash(style), lw=1.6, label=style.label)
+    _cumulative_axes(ax, display, next(iter(lines.values())).x_unit)
 
 
-def printed_distance(ax: "Axes", lines: Mapping[str, Curve], printed: Mapping[str, float], view: View) -> None:
+def printed_distance(ax: "Axes", lines: Mapping[str, Curve], printed: Mapping[str, float], display: Display) -> None:
     """The published curves, with the table's values (%) at the distance printed and at the distance drawn."""
-    published(ax, lines, view)
-    for d, word in zip(view.marks, ("the table says", "the figure says"), strict=True):
+    published_curves(ax, lines, display)
+    for d, word in zip(display.marks, ("the table says", "the figure says"), strict=True):
         ax.annotate(
-            f"{word}\n{d:g}{view.unit}",
+            f"{word}\n{d:g}{display.unit}",
             (d, 1),
             (0, 3),
             textcoords="offset points",
@@ -121,7 +121,7 @@ def printed_distance(ax: "Axes", lines: Mapping[str, Curve], printed: Mapping[st
             color=GREY,
         )
         for name, percent in printed.items():
-            color = view.looks[name].color
+            color = display.styles[name].color
             face = "white" if word == "the table says" else color
             ax.plot([d], [percent / 100], "o", ms=6, mec=color, mfc=face, mew=1.4, zorder=3)
 
@@ -150,36 +150,36 @@ def gap(ax: "Axes", shares: pd.DataFrame) -> None:
     _percent_axis(ax.xaxis)
 
 
-def losses(ax: "Axes", events: pd.DataFrame, ylabel: str, looks: Mapping[str, Look] | None = None) -> None:
-    """A line a run, thinned, not smoothed: condition, seed, step, value. Coloured by seed without looks."""
+def losses(ax: "Axes", events: pd.DataFrame, ylabel: str, styles: Mapping[str, ConditionStyle] | None = None) -> None:
+    """A line a run, thinned, not smoothed: condition, seed, step, value. Coloured by seed without styles."""
     for seed in sorted(events["seed"].unique()):
-        for name in looks or [""]:
+        for name in styles or [""]:
             line = events.query("seed == @seed and condition == @name").sort_values("step")
             line = line.iloc[:: -(-len(line) // POINTS) or 1]
-            look = looks[name] if looks else Look(f"seed {seed}", SEEDS[int(seed) % len(SEEDS)])
-            first = looks is None or seed == events["seed"].min()
+            style = styles[name] if styles else ConditionStyle(f"seed {seed}", SEEDS[int(seed) % len(SEEDS)])
+            first = styles is None or seed == events["seed"].min()
             ax.plot(
                 line["step"],
                 line["value"],
-                color=look.color,
-                ls=_dash(look),
+                color=style.color,
+                ls=_dash(style),
                 lw=1.2,
                 alpha=0.8,
-                label=look.label if first and len(line) else None,
+                label=style.label if first and len(line) else None,
             )
     ax.set(xlabel="step", ylabel=ylabel)
     ax.legend(handlelength=2.6)
     ax.margins(x=0.01)
 
 
-def persons(ax: "Axes", errors: pd.DataFrame, view: View) -> None:
+def persons(ax: "Axes", errors: pd.DataFrame, display: Display) -> None:
     """Each person's mean error under each condition: one row a person, one column a condition."""
-    names = [name for name in view.looks if name in errors]
+    names = [name for name in display.styles if name in errors]
     positions = range(len(names))
     for _, row in errors.iterrows():
         ax.plot(positions, row[names], color="#c4c4c4", lw=1, zorder=1)
     for x, name in zip(positions, names, strict=True):
-        ax.plot([x] * len(errors), errors[name], "o", ms=6, color=view.looks[name].color, zorder=2)
+        ax.plot([x] * len(errors), errors[name], "o", ms=6, color=display.styles[name].color, zorder=2)
     ends = pd.Series(errors[names[0]]).sort_values()
     for person, error in ends.iloc[[0, -1][: len(ends)]].items():
         ax.annotate(
@@ -192,8 +192,8 @@ def persons(ax: "Axes", errors: pd.DataFrame, view: View) -> None:
             fontsize=8.5,
             color=GREY,
         )
-    ax.set_xticks(positions, [_narrow(view.looks[name].label) for name in names], fontsize=8)
-    ax.set(ylabel=f"mean error ({view.unit_name})", xlim=(-0.55, len(names) - 0.6))
+    ax.set_xticks(positions, [_narrow(display.styles[name].label) for name in names], fontsize=8)
+    ax.set(ylabel=f"mean error ({display.unit_name})", xlim=(-0.55, len(names) - 0.6))
     ax.set_ylim(bottom=0)
     ax.grid(axis="x", visible=False)
 
@@ -210,32 +210,32 @@ def differences(ax: "Axes", shown: pd.DataFrame, xlabel: str) -> None:
     ax.set_xlabel(xlabel)
 
 
-def joints(ax: "Axes", errors: pd.DataFrame, view: View) -> None:
+def joints(ax: "Axes", errors: pd.DataFrame, display: Display) -> None:
     """Each joint's mean error under each condition: one row a joint, one column a condition."""
     positions = np.arange(len(errors))
-    for name, look in view.looks.items():
-        face = "white" if look.dashes else look.color
-        ax.plot(errors[name], positions, "o", ms=6, mec=look.color, mfc=face, mew=1.4, label=look.label)
+    for name, style in display.styles.items():
+        face = "white" if style.dashes else style.color
+        ax.plot(errors[name], positions, "o", ms=6, mec=style.color, mfc=face, mew=1.4, label=style.label)
     ax.hlines(positions, errors.min(axis=1), errors.max(axis=1), color="#c4c4c4", lw=1, zorder=1)
     ax.set_yticks(positions, [str(joint) for joint in errors.index])
     ax.set_ylim(len(errors) - 0.5, -0.5)
     ax.set_xlim(left=0)
-    ax.set_xlabel(f"mean error ({view.unit_name})")
+    ax.set_xlabel(f"mean error ({display.unit_name})")
     ax.grid(axis="y", visible=False)
     ax.legend(loc="upper center", bbox_to_anchor=(0.4, -0.12), ncols=2)
 
 
-def _cumulative_axes(ax: "Axes", view: View, unit_name: str) -> None:
-    for d in view.marks:
+def _cumulative_axes(ax: "Axes", display: Display, unit_name: str) -> None:
+    for d in display.marks:
         ax.axvline(d, color=GREY, lw=0.9, ls=":", zorder=0)
-    ax.set(xlim=(view.grid[0], view.grid[-1]), ylim=(0, 1))
-    ax.set(xlabel=f"d ({unit_name})", ylabel=f"{view.counted} with error ≤ d")
+    ax.set(xlim=(display.grid[0], display.grid[-1]), ylim=(0, 1))
+    ax.set(xlabel=f"d ({unit_name})", ylabel=f"{display.observations} with error ≤ d")
     ax.legend(loc="lower right", handlelength=2.6)
     _percent_axis(ax.yaxis)
 
 
-def _dash(look: Look) -> Any:
-    return (0, look.dashes) if look.dashes else "-"
+def _dash(style: ConditionStyle) -> Any:
+    return (0, style.dashes) if style.dashes else "-"
 
 
 def _narrow(label: str) -> str:

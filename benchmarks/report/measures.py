@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.report.display import Display
 from benchmarks.report.sections import Section
 from benchmarks.report.tables import MISSING, Column, Record, Table
-from benchmarks.report.view import View
 from benchmarks.turing import scores
 
 Measures = Mapping[str, Any]
@@ -31,7 +31,7 @@ ROWS = (  # group, key, name, which way is real
 )
 
 
-def images(view: View, seeds: Sequence[Measures]) -> Section:
+def realism(display: Display, seeds: Sequence[Measures]) -> Section:
     """A row a measure: synthetic and refined against real images, and real against real; mean over seeds."""
     records = [
         {
@@ -49,21 +49,21 @@ def images(view: View, seeds: Sequence[Measures]) -> Section:
         if group in seeds[0]
     ]
     return Section(
-        id=f"{view.task.name}-images",
+        id=f"{display.task.name}-images",
         short="Realism",
         title="How real the refined images are, without labels",
         lead="How far synthetic and refined images are, as sets, from unlabelled real ones, and how far halves of the "
         "real ones are from each other: refining should bring a number nearer to the real one.",
         table=Table(
-            name=f"{view.task.name}_realism",
+            name=f"{display.task.name}_realism",
             caption="Label-free measures: mean over seeds, for refined images with the least and the greatest.",
             records=records,
             columns=[
                 Column("Measure", lambda r: r["measure"], numeric=False),
                 Column("Real is", lambda r: r["real_is"]),
-                Column("Synthetic", lambda r: shown(r["synthetic"])),
-                Column("Refined", lambda r: shown(r["refined"]), _range),
-                Column("Real halves", lambda r: shown(r["real"])),
+                Column("Synthetic", lambda r: three_digits(r["synthetic"])),
+                Column("Refined", lambda r: three_digits(r["refined"]), _range),
+                Column("Real halves", lambda r: three_digits(r["real"])),
             ],
         ),
         note=_preserved([seed["preservation"] for seed in seeds if "preservation" in seed])
@@ -73,44 +73,44 @@ def images(view: View, seeds: Sequence[Measures]) -> Section:
     )
 
 
-def classifier(view: View, seeds: Sequence[Measures]) -> Section:
+def classifier(display: Display, seeds: Sequence[Measures]) -> Section:
     """Table 1 with a classifier for the people, and the statistics that a person's session gets; a row a seed."""
-    judged = {
+    scored = {
         (side, number): scores.judge(seed["two_sample"][side]["confusion"])
         for side in SIDES
         for number, seed in enumerate(seeds)
     }
-    told = {row: scores.lines(found) for row, found in judged.items()}
+    readable = {row: scores.lines(score) for row, score in scored.items()}
     records = [
         {"side": side, "seed": number}
-        | {f"{truth}_{chosen}": count for truth, chose in found["confusion"].items() for chosen, count in chose.items()}
-        | {key: value for key, value in found.items() if key not in ("confusion", "bias")}
-        | {f"bias_{key}": value for key, value in found["bias"].items()}
+        | {f"{truth}_{chosen}": count for truth, chose in score["confusion"].items() for chosen, count in chose.items()}
+        | {key: value for key, value in score.items() if key not in ("confusion", "bias")}
+        | {f"bias_{key}": value for key, value in score["bias"].items()}
         | {key: seeds[number]["two_sample"][side][key] for key in ("clustered_low", "clustered_high")}
-        for (side, number), found in judged.items()
+        for (side, number), score in scored.items()
     ]
 
     def column(name: str) -> Column:
-        shown = {row: lines[name] for row, lines in told.items()}
-        return Column(name, lambda r: shown[r["side"], r["seed"]][0], lambda r: shown[r["side"], r["seed"]][1])
+        cells = {row: lines[name] for row, lines in readable.items()}
+        return Column(name, lambda r: cells[r["side"], r["seed"]][0], lambda r: cells[r["side"], r["seed"]][1])
 
     return Section(
-        id=f"{view.task.name}-classifier",
+        id=f"{display.task.name}-classifier",
         short="Classifier",
         title="Table 1 with a classifier in the place of people",
         lead="Can a small network that learned from half of the images tell the other half from real ones? At 50 % it "
         "guesses. The last rows are its control: real images against real ones.",
         table=Table(
-            name=f"{view.task.name}_classifier",
+            name=f"{display.task.name}_classifier",
             caption="Real against synthetic, refined and other real images, by seed; the statistics are those of the "
             "page that asks people (`python -m benchmarks turing`).",
             records=records,
             columns=[
                 Column("Real against", lambda r: SIDES[r["side"]], numeric=False),
                 Column("Seed", lambda r: str(r["seed"])),
-                *map(column, told["refined", 0]),
+                *map(column, readable["refined", 0]),
                 Column(
-                    f"Accuracy, {view.resampled} as the sample",
+                    f"Accuracy, {display.clusters} as the sample",
                     lambda r: f"{100 * r['accuracy']:.1f} %",
                     lambda r: f"[{100 * r['clustered_low']:.1f}, {100 * r['clustered_high']:.1f}]",
                 ),
@@ -118,16 +118,16 @@ def classifier(view: View, seeds: Sequence[Measures]) -> Section:
         ),
         note="Images count as independent, as answers do in the paper; those of one person (of hands: a run of "
         "frames) are not, so that the intervals are too narrow and p too small. The last column's interval takes "
-        f"{view.resampled} as the sample: few of them leave it wide. No person, hand or run of "
+        f"{display.clusters} as the sample: few of them leave it wide. No person, hand or run of "
         "frames is in both halves.",
     )
 
 
-def _preserved(kept: Sequence[Measures]) -> str:
-    if not kept:
+def _preserved(shifts: Sequence[Measures]) -> str:
+    if not shifts:
         return ""
-    mean, sd, error = (mean_over([seed[key] for seed in kept]) for key in ("shift_mean", "shift_sd", "fit_error_mean"))
-    lost = mean_over([seed["failed_refined"] for seed in kept])
+    keys = "shift_mean", "shift_sd", "fit_error_mean", "failed_refined"
+    mean, sd, error, lost = (mean_over([seed[key] for seed in shifts]) for key in keys)
     assert mean is not None and sd is not None and error is not None and lost is not None
     return (
         f"Ground truth: refining moves the iris by {mean:.2f} ± {sd:.2f} px (the paper, by hand, pupils: 1.1 ± 0.8), "
@@ -153,9 +153,9 @@ def mean_over(values: Sequence[float | None]) -> float | None:
     return float(np.mean(known)) if known else None
 
 
-def shown(value: float | None) -> str:
+def three_digits(value: float | None) -> str:
     return MISSING if value is None else f"{value:.3g}".replace("-", "−")
 
 
 def _range(record: Record) -> str:
-    return f"[{shown(record['refined_low'])}, {shown(record['refined_high'])}]"
+    return f"[{three_digits(record['refined_low'])}, {three_digits(record['refined_high'])}]"

@@ -22,9 +22,9 @@ from benchmarks.report import (
     table3,
     training,
 )
-from benchmarks.report.sections import Half, Section
+from benchmarks.report.display import DISPLAYS, GAZE, Display
+from benchmarks.report.sections import Section, TileFigure
 from benchmarks.report.tables import Record, Table
-from benchmarks.report.view import GAZE, VIEWS, View
 from benchmarks.verdicts import NOT_RUN, Contradiction, JudgedClaim
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -92,50 +92,51 @@ def build(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{out}: cannot write the report ({error.strerror})") from error
-    views = {
+    displays = {
         name: replace(
-            view.among(metrics[name]).named(standin=data[name]["standin"]),
-            single=metrics["data"][name][f"{view.task.cluster}s"] == 1,
+            display.among(metrics[name]).name_real_images(standin=data[name]["standin"]),
+            one_cluster=metrics["data"][name][f"{display.task.cluster}s"] == 1,
         )
-        for name, view in VIEWS.items()
+        for name, display in DISPLAYS.items()
         if name in rows
     }
     chapters = []
-    for name, view in views.items():
-        told = _told(
-            view, metrics, rows[name], losses[name], samples.get(name), measured[name], inventory[name], data[name]
+    for name, display in displays.items():
+        chapter_sections = _task_sections(
+            display, metrics, rows[name], losses[name], samples.get(name), measured[name], inventory[name], data[name]
         )
         if grids and name in grids:
-            told.insert(1, training.convergence(view, grids[name]))
+            chapter_sections.insert(1, training.convergence(display, grids[name]))
         if name == "gaze":
             if "table3" in metrics:
                 images = run["parameters"]["estimators"]["baselines"]["images"]
-                told.insert(-1, table3.section(metrics["table3"], metrics["comparisons"]["table3"], images))
-            told[-1:-1] = ablations.sections(metrics, *ablated)
-        chapters.append(Chapter(name, name.capitalize(), view.title, told, warning=view.warning(data[name])))
+                chapter_sections.insert(-1, table3.section(metrics["table3"], metrics["comparisons"]["table3"], images))
+            chapter_sections[-1:-1] = ablations.sections(metrics, *ablated)
+        warning = display.warning(data[name])
+        chapters.append(Chapter(name, name.capitalize(), display.title, chapter_sections, warning=warning))
     chapters.append(
         Chapter(
             "paper", "Paper", "The paper's numbers against one another", [evidence.printed_distance(GAZE)], findings
         )
     )
-    claimed = results.claims(claims)
-    told = [section for chapter in chapters for section in chapter.sections]
-    for table in [claimed, *(section.table for section in told if section.table)]:
+    claims_table = results.claims(claims)
+    all_sections = [section for chapter in chapters for section in chapter.sections]
+    for table in [claims_table, *(section.table for section in all_sections if section.table)]:
         table.write(out / "tables")
-    for section in told:
+    for section in all_sections:
         for plot in section.plots:
             plot.drawing.write(out / "figures", plot.name)
-    strips = {
-        name: sections.strip(view, samples[name], _real(data[name]))
-        for name, view in views.items()
+    header_figures = {
+        name: sections.header_figure(display, samples[name], _real_name(data[name]))
+        for name, display in displays.items()
         if samples.get(name)
     }
-    page = _render(strips, chapters, claimed, len(findings), views, data, run, metrics)
+    page = _render(header_figures, chapters, claims_table, len(findings), displays, data, run, metrics)
     (out / "index.html").write_text(page, encoding="utf-8", newline="\n")
 
 
-def _told(
-    view: View,
+def _task_sections(
+    display: Display,
     metrics: Mapping[str, Any],
     rows: pd.DataFrame,
     losses: pd.DataFrame,
@@ -144,41 +145,41 @@ def _told(
     inventory: Sequence[Mapping[str, Any]],
     data: Mapping[str, Any],
 ) -> list[Section]:
-    compared = results.comparisons(view, metrics["comparisons"][view.task.name])
-    joints = [evidence.joints(view, rows)] if len(view.errors) > 1 else []
-    pictures = [sections.pairs(view, sample, _real(data))] if sample else []
+    comparisons = results.comparisons(display, metrics["comparisons"][display.task.name])
+    joints = [evidence.joints(display, rows)] if len(display.errors) > 1 else []
+    pictures = [sections.pairs(display, sample, _real_name(data))] if sample else []
     return [
         *pictures,
-        sections.cumulative(view, rows),
+        sections.cumulative(display, rows),
         sections.estimates(
-            view,
-            metrics[view.task.name],
-            metrics["data"][view.task.name].get("unmeasured", {}),
-            metrics.get(f"{view.task.name}_unseen", {}),
+            display,
+            metrics[display.task.name],
+            metrics["data"][display.task.name].get("unmeasured", {}),
+            metrics.get(f"{display.task.name}_unseen", {}),
         ),
-        *([controlled] if (controlled := controls.section(view, metrics)) else []),
-        *([evidence.gap(view, compared)] if "real" in view.looks else []),
-        measures.images(view, measured),
-        measures.classifier(view, measured),
-        training.refiner(view, losses),
-        training.estimator(view, losses),
-        evidence.persons(view, rows),
+        *([control_table] if (control_table := controls.section(display, metrics)) else []),
+        *([evidence.gap(display, comparisons)] if "real" in display.styles else []),
+        measures.realism(display, measured),
+        measures.classifier(display, measured),
+        training.refiner(display, losses),
+        training.estimator(display, losses),
+        evidence.persons(display, rows),
         *joints,
-        evidence.significance(view, compared),
-        datasets.loaded(view, inventory),
+        evidence.significance(display, comparisons),
+        datasets.section(display, inventory),
     ]
 
 
-def _real(data: Mapping[str, Any]) -> str:
+def _real_name(data: Mapping[str, Any]) -> str:
     return "stand-in real" if data["standin"] else "real"
 
 
 def _render(
-    strips: Mapping[str, Half],
+    header_figures: Mapping[str, TileFigure],
     chapters: Sequence[Chapter],
     claims: Table,
     findings: int,
-    views: Mapping[str, View],
+    displays: Mapping[str, Display],
     data: Mapping[str, Mapping[str, Any]],
     run: Mapping[str, Any],
     metrics: Mapping[str, Any],
@@ -197,16 +198,20 @@ def _render(
     verdicts = [record["verdict"] for record in claims.records]
     return environment.get_template("report.html.j2").render(
         css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # raw text in HTML: not to be escaped
-        banner=_banner([data[name] for name in views if data[name]["standin"]]),
-        answers={view.subject.capitalize(): told for view in views.values() if (told := answers.answer(view, metrics))},
-        strips=strips,
+        banner=_banner([data[name] for name in displays if data[name]["standin"]]),
+        answers={
+            display.subject.capitalize(): answer
+            for display in displays.values()
+            if (answer := answers.answer(display, metrics))
+        },
+        header_figures=header_figures,
         facts={
-            "Data": "; ".join(dict.fromkeys(data[name]["label"] for name in views)),
+            "Data": "; ".join(dict.fromkeys(data[name]["label"] for name in displays)),
             "Preset": run["preset"],
             "Seeds": ", ".join(str(seed) for seed in run["seeds"]),
             "Device": run["device"],
         },
-        judged={view.title: _judged(claims, name) for name, view in views.items()},
+        judged={display.title: _judged_claims(claims, name) for name, display in displays.items()},
         not_run=[record for record in claims.records if record["verdict"] == NOT_RUN],
         score={verdict: verdicts.count(verdict) for verdict in SYMBOLS if verdict in verdicts},
         symbols=SYMBOLS,
@@ -214,14 +219,14 @@ def _render(
         chapters=chapters,
         selection=run["selection"],
         inventories={
-            "Parameters": _flat(run["parameters"]),
-            **{f"Data: {view.title.lower()}": _flat(data[name]) for name, view in views.items()},
+            "Parameters": _flattened(run["parameters"]),
+            **{f"Data: {display.title.lower()}": _flattened(data[name]) for name, display in displays.items()},
         },
-        glossary=dict(itertools.chain(*(view.glossary.items() for view in views.values()), GLOSSARY.items())),
+        glossary=dict(itertools.chain(*(display.glossary.items() for display in displays.values()), GLOSSARY.items())),
     )
 
 
-def _judged(claims: Table, task: str) -> list[Record]:
+def _judged_claims(claims: Table, task: str) -> list[Record]:
     return [record for record in claims.records if record["verdict"] != NOT_RUN and record["task"] == task]
 
 
@@ -239,12 +244,12 @@ def _banner(standins: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def _flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+def _flattened(nested: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """Nested values as `simgan.gaze.lam: 0.1`, in the order given."""
     lines: dict[str, str] = {}
     for key, value in nested.items():
         if isinstance(value, Mapping):
-            lines |= _flat(value, f"{prefix}{key}.")
+            lines |= _flattened(value, f"{prefix}{key}.")
         else:
             lines[f"{prefix}{key}"] = str(value)
     return lines

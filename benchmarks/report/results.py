@@ -2,80 +2,85 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 
 from benchmarks import paper
 from benchmarks.evaluation.curves import within
+from benchmarks.report.display import Display, PublishedColumn
 from benchmarks.report.tables import MISSING, Column, Record, Table, interval, number, p_value, percent, signed
-from benchmarks.report.view import Published, View
 from benchmarks.verdicts import JudgedClaim
 
 OPTIMISTIC = "Optimistic: treats images as independent"
 
 
-def estimates(view: View, measured: Mapping[str, Any], unseen: Mapping[str, Any] = MappingProxyType({})) -> Table:
+def estimates(display: Display, by_condition: Mapping[str, Any], unseen: Mapping[str, Any] | None = None) -> Table:
     """Table 2's or 4's rows: this run's metrics with 95 % intervals, and apart from them what the paper has.
 
-    `measured` is results.json's {condition: {metric: {value, low, high, seeds}}}, `unseen` the same for persons whom
-    no training saw: the first metric is shown of these, too.
+    `by_condition` is results.json's {condition: {metric: {value, low, high, seeds}}}, `unseen` the same for persons
+    whom no training saw: the first metric is shown of these, too.
     """
-    first = next(iter(view.metrics))
-    name = view.task.name
-    theirs = view.published()
+    first = next(iter(display.metrics))
+    name = display.task.name
+    theirs = display.published_columns()
     records = []
-    for condition, look in view.looks.items():
-        record: dict[str, Any] = {"condition": condition, "label": look.label}
-        for metric in view.metrics:
-            found = measured[condition][metric]
-            record |= {metric: found["value"], f"{metric}_low": found["low"], f"{metric}_high": found["high"]}
+    for condition, style in display.styles.items():
+        record: dict[str, Any] = {"condition": condition, "label": style.label}
+        for metric in display.metrics:
+            record |= _flat(metric, by_condition[condition][metric])
         if unseen:
-            found = unseen[condition][first]
-            record |= {f"unseen_{first}": found["value"], f"unseen_{first}_low": found["low"]}
-            record |= {f"unseen_{first}_high": found["high"]}
+            record |= _flat(f"unseen_{first}", unseen[condition][first])
         records.append(record | {column.key: column.fractions.get(condition) for column in theirs})
     ours = "This run, 95 % interval"
     return Table(
-        name=f"{name}_{view.table.lower().replace(' ', '')}",
-        caption=f"{view.table}: this run, and apart from it the paper, which was measured on other images.",
+        name=f"{name}_{display.table.lower().replace(' ', '')}",
+        caption=f"{display.table}: this run, and apart from it the paper, which was measured on other images.",
         records=records,
         columns=[
             Column("Trained on", lambda r: r["label"], numeric=False),
-            *(_estimate(view, metric, head, ours) for metric, head in view.metrics.items()),
-            *([_estimate(view, first, f"{view.metrics[first]}, unseen persons", ours, "unseen_")] if unseen else []),
+            *(_estimate(display, metric, head, ours) for metric, head in display.metrics.items()),
+            *(
+                [_estimate(display, first, f"{display.metrics[first]}, unseen persons", ours, "unseen_")]
+                if unseen
+                else []
+            ),
             *(_published(column) for column in theirs),
         ],
     )
 
 
-def _published(column: Published) -> Column:
-    return Column(column.head, lambda r: percent(r[column.key]), group="The paper, on other data", apart=True)
+def _flat(key: str, estimate: Mapping[str, Any]) -> dict[str, float]:
+    """An estimate of results.json as three columns of a record."""
+    return {key: estimate["value"], f"{key}_low": estimate["low"], f"{key}_high": estimate["high"]}
 
 
-def _estimate(view: View, metric: str, head: str, group: str, prefix: str = "") -> Column:
-    fraction = view.task.metrics[metric].d is not None
+def _published(column: PublishedColumn) -> Column:
+    return Column(column.head, lambda r: percent(r[column.key]), group="The paper, on other data", published=True)
+
+
+def _estimate(display: Display, metric: str, head: str, group: str, prefix: str = "") -> Column:
+    fraction = display.task.metrics[metric].d is not None
     scale = 100 if fraction else 1
 
     def cell(record: Record) -> str:
         value = record[f"{prefix}{metric}"]
-        return percent(value) if fraction else number(value, view.unit_of(metric), 2)
+        return percent(value) if fraction else number(value, display.unit_of(metric), 2)
 
-    def minor(record: Record) -> str:
+    def detail(record: Record) -> str:
         low, high = record[f"{prefix}{metric}_low"], record[f"{prefix}{metric}_high"]
         if fraction:  # intervals widened for few seeds can leave what is possible
             low, high = max(low, 0.0), min(high, 1.0)
         return interval(low, high, scale, 1 if fraction else 2)
 
-    return Column(head, cell, minor, group=group)
+    return Column(head, cell, detail, group=group)
 
 
-def comparisons(view: View, found: Mapping[str, Any]) -> Table:
-    """The declared family of differences, as results.json has them, in the order of their declaration."""
+def comparisons(display: Display, family: Mapping[str, Any]) -> Table:
+    """The declared `family` of differences, as results.json has them, in the order of their declaration."""
     records = []
-    for name in view.task.claims:
-        comparison = found[name]
+    for name in display.task.claims:
+        comparison = family[name]
         share = comparison.get("share_of_gap_closed") or {}
         records.append(
             {
@@ -89,24 +94,23 @@ def comparisons(view: View, found: Mapping[str, Any]) -> Table:
                 "share_reason": share.get("reason"),
             }
         )
-    holds = f"Over seeds and {view.covered}"
-
+    covers = f"Over seeds and {display.interval_covers}"
     return Table(
-        name=f"{view.task.name}_comparisons",
+        name=f"{display.task.name}_comparisons",
         caption="The declared comparisons: difference with its 95 % interval, and tests of no difference.",
         records=records,
         columns=[
             Column(
                 "Difference",
-                lambda r: difference_label(view, r),
-                lambda r: f"({view.metrics[r['metric']].lower()})",
+                lambda r: difference_label(display, r),
+                lambda r: f"({display.metrics[r['metric']].lower()})",
                 numeric=False,
             ),
-            Column("This run", lambda r: difference(view, r), lambda r: bounds(view, r), group=holds),
-            Column("p", lambda r: p_value(r["p"]), group=holds),
-            Column("p, Holm", lambda r: p_value(r["p_holm"]), group=holds),
-            Column("Smallest visible", lambda r: size(view, r, "smallest_effect"), group=holds),
-            Column("Verdict", lambda r: r["verdict"], numeric=False, group=holds),
+            Column("This run", lambda r: difference(display, r), lambda r: bounds(display, r), group=covers),
+            Column("p", lambda r: p_value(r["p"]), group=covers),
+            Column("p, Holm", lambda r: p_value(r["p_holm"]), group=covers),
+            Column("Smallest visible", lambda r: size(display, r, "smallest_effect"), group=covers),
+            Column("Verdict", lambda r: r["verdict"], numeric=False, group=covers),
             Column("Binomial p", lambda r: p_value(r["binomial_p"]), group=OPTIMISTIC),
             Column("McNemar p", lambda r: p_value(r["mcnemar_p"]), group=OPTIMISTIC),
         ],
@@ -129,17 +133,17 @@ def claims(judged: Sequence[JudgedClaim]) -> Table:
     )
 
 
-def joints(view: View, rows: pd.DataFrame) -> Table:
+def joints(display: Display, rows: pd.DataFrame) -> Table:
     """Each joint's share within the first mark and its mean error, over images and seeds, by condition."""
-    d = view.marks[0]
+    d = display.marks[0]
     errors = {
-        condition: dict(zip(view.errors, of_one[list(view.errors)].to_numpy().T, strict=True))
+        condition: dict(zip(display.errors, of_one[list(display.errors)].to_numpy().T, strict=True))
         for condition, of_one in rows.groupby("condition")
     }
     records = []
-    for column in view.errors:
+    for column in display.errors:
         record: dict[str, Any] = {"joint": joint_label(column)}
-        for condition in view.looks:
+        for condition in display.styles:
             record |= {
                 f"{condition}_mean_error": float(errors[condition][column].mean()),
                 f"{condition}_within": within(errors[condition][column], d),
@@ -150,16 +154,16 @@ def joints(view: View, rows: pd.DataFrame) -> Table:
         return Column(
             label,
             lambda r: percent(r[f"{condition}_within"]),
-            lambda r: number(r[f"{condition}_mean_error"], view.unit, 2),
+            lambda r: number(r[f"{condition}_mean_error"], display.unit, 2),
         )
 
     return Table(
-        name=f"{view.task.name}_joints",
-        caption=f"Joint by joint: share within {d:g}{view.unit}, and the mean error, over images and seeds.",
+        name=f"{display.task.name}_joints",
+        caption=f"Joint by joint: share within {d:g}{display.unit}, and the mean error, over images and seeds.",
         records=records,
         columns=[
             Column("Joint", lambda r: r["joint"], numeric=False),
-            *(cells(condition, look.label) for condition, look in view.looks.items()),
+            *(cells(condition, style.label) for condition, style in display.styles.items()),
         ],
     )
 
@@ -169,12 +173,12 @@ def joint_label(column: str) -> str:
     return column.rsplit("_", 1)[0].replace("_", " ")
 
 
-def readings(view: View) -> Table:
+def printed_distance(display: Display) -> Table:
     """Where Figure 7's own curves take Table 2's values."""
     records = [
         {
             "condition": reading.condition,
-            "label": view.looks[reading.condition].label,
+            "label": display.styles[reading.condition].label,
             "printed_percent": reading.printed_percent,
             "d_deg": reading.d_deg,
             "percent_at_7deg": reading.percent_at_7deg,
@@ -183,50 +187,50 @@ def readings(view: View) -> Table:
         for reading in paper.table2_on_figure7()
     ]
     return Table(
-        name=f"{view.task.name}_printed_distance",
-        caption=f"{view.table} read on {view.figure}, both as published.",
+        name=f"{display.task.name}_printed_distance",
+        caption=f"{display.table} read on {display.figure}, both as published.",
         records=records,
         columns=[
             Column("Trained on", lambda r: r["label"], numeric=False),
             Column("Table 2 prints", lambda r: number(r["printed_percent"], " %")),
-            Column("The curve takes it at", lambda r: number(r["d_deg"], view.unit, 2)),
+            Column("The curve takes it at", lambda r: number(r["d_deg"], display.unit, 2)),
             Column("The curve at 7°", lambda r: number(r["percent_at_7deg"], " %")),
             Column("The curve at 13°", lambda r: number(r["percent_at_13deg"], " %")),
         ],
     )
 
 
-def difference(view: View, record: Record) -> str:
+def difference(display: Display, record: Record) -> str:
     """A comparison's difference with its sign, in the unit of its metric."""
-    return signed(record["difference"] * _scale(view, record), _unit(view, record), _digits(view, record))
+    return signed(record["difference"] * _scale(display, record), _unit(display, record), _digits(display, record))
 
 
-def bounds(view: View, record: Record) -> str:
+def bounds(display: Display, record: Record) -> str:
     """The difference's interval."""
-    return interval(record["low"], record["high"], _scale(view, record), _digits(view, record))
+    return interval(record["low"], record["high"], _scale(display, record), _digits(display, record))
 
 
-def size(view: View, record: Record, key: str) -> str:
+def size(display: Display, record: Record, key: str) -> str:
     """A comparison's `key` without its sign, in the unit of its metric."""
-    return number(abs(record[key]) * _scale(view, record), _unit(view, record), _digits(view, record))
+    return number(abs(record[key]) * _scale(display, record), _unit(display, record), _digits(display, record))
 
 
-def difference_label(view: View, record: Record) -> str:
-    return f"{view.looks[record['a']].label} − {view.looks[record['b']].label}"
+def difference_label(display: Display, record: Record) -> str:
+    return f"{display.styles[record['a']].label} − {display.styles[record['b']].label}"
 
 
-def is_fraction(view: View, record: Record) -> bool:
+def is_fraction(display: Display, record: Record) -> bool:
     """Whether the record's metric counts hits: a fraction of 1, printed in percent."""
-    return view.task.metrics[record["metric"]].d is not None
+    return display.task.metrics[record["metric"]].d is not None
 
 
-def _scale(view: View, record: Record) -> int:
-    return 100 if is_fraction(view, record) else 1
+def _scale(display: Display, record: Record) -> int:
+    return 100 if is_fraction(display, record) else 1
 
 
-def _unit(view: View, record: Record) -> str:
-    return " pt" if is_fraction(view, record) else view.unit_of(record["metric"])
+def _unit(display: Display, record: Record) -> str:
+    return " pt" if is_fraction(display, record) else display.unit_of(record["metric"])
 
 
-def _digits(view: View, record: Record) -> int:
-    return 1 if is_fraction(view, record) else 2
+def _digits(display: Display, record: Record) -> int:
+    return 1 if is_fraction(display, record) else 2

@@ -24,23 +24,24 @@ THEIRS = "The paper, on other data"
 OURS = {"cnn": ("synthetic_4x", "real"), "cnn_refined": ("refined_4x", None)}
 
 
-def section(measured: Mapping[str, Any], compared: Mapping[str, Any], images: int) -> Section:
-    """`measured`: condition -> metric -> value, low, high; `compared`: the declared differences; of Table 3's task."""
+def section(by_condition: Mapping[str, Any], comparisons: Mapping[str, Any], images: int) -> Section:
+    """Of Table 3's task. `by_condition`: condition -> metric -> value, low, high; `comparisons`: its declared
+    differences; `images`: the most that an earlier method learns from."""
     published = paper.table3()
     records = []
     for stem, (label, on_synthetic, on_real) in METHODS.items():
         record: dict[str, Any] = {"method": label}
         conditions = OURS.get(stem, (f"{stem}_synthetic", f"{stem}_real"))
         for side, condition in zip(("synthetic", "real"), conditions, strict=True):
-            found = measured.get(condition or "", {}).get("mean_error_deg", {})
-            record |= {f"{side}_{key}": found.get(key) for key in ("value", "low", "high")}
-            record[f"{side}_verdict"] = compared.get(f"{stem}_{side}", {}).get("verdict")
+            estimate = by_condition.get(condition or "", {}).get("mean_error_deg", {})
+            record |= {f"{side}_{key}": estimate.get(key) for key in ("value", "low", "high")}
+            record[f"{side}_verdict"] = comparisons.get(f"{stem}_{side}", {}).get("verdict")
         record |= {
             "published_synthetic": published.get(on_synthetic or ""),
             "published_real": published.get(on_real or ""),
         }
         records.append(record)
-    ahead = [compared[f"refined_4x_{name}"]["verdict"] for name in EARLIER if f"refined_4x_{name}" in compared]
+    rivals = [comparisons[key]["verdict"] for name in EARLIER if (key := f"refined_4x_{name}") in comparisons]
     return Section(
         id="gaze-table3",
         short="Table 3",
@@ -59,14 +60,14 @@ def section(measured: Mapping[str, Any], compared: Mapping[str, Any], images: in
                 Column("Beats the mean?", lambda r: _beats(r, "synthetic"), numeric=False, group=GROUP),
                 Column("On labelled real", lambda r: _value(r, "real"), lambda r: _bounds(r, "real"), group=GROUP),
                 Column("Beats the mean?", lambda r: _beats(r, "real"), numeric=False, group=GROUP),
-                Column("On synthetic", lambda r: _paper(r, "synthetic"), group=THEIRS, apart=True),
-                Column("On labelled real", lambda r: _paper(r, "real"), group=THEIRS, apart=True),
+                Column("On synthetic", lambda r: _paper(r, "synthetic"), group=THEIRS, published=True),
+                Column("On labelled real", lambda r: _paper(r, "real"), group=THEIRS, published=True),
             ],
         ),
         note=f"Earlier methods learn from at most {images} images each (params.yaml, estimators.baselines.images), the "
         "CNN from all; their recipes are those of the works cited, from docstrings in estimators/baselines. The paper "
         "quotes theirs trained on UT Multi-view. Against the five on synthetic images the CNN on refined ones is: "
-        f"{', '.join(ahead) or 'not compared'}. Verdicts come from paired differences, Holm over this table's family.",
+        f"{', '.join(rivals) or 'not compared'}. Verdicts come from paired differences, Holm over this table's family.",
     )
 
 

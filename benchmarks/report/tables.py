@@ -40,14 +40,14 @@ _TEX = {
 
 @dataclass(frozen=True)
 class Column:
-    """`cell` gives the number or word, `minor` the interval beside it; `apart` sets it off as not ours."""
+    """A column as readers see it: a heading, and a text for each record."""
 
     head: str
-    cell: Callable[[Record], str]
-    minor: Callable[[Record], str] = lambda record: ""
+    cell: Callable[[Record], str]  # the number or word
+    detail: Callable[[Record], str] = lambda record: ""  # beside it in small print, as its interval
     numeric: bool = True
-    group: str = ""
-    apart: bool = False
+    group: str = ""  # a heading over neighbouring columns
+    published: bool = False  # the paper's and not ours: set off
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,14 @@ class Table:
     columns: Sequence[Column]
 
     def cells(self, record: Record) -> list[tuple[str, str]]:
-        return [(column.cell(record), column.minor(record)) for column in self.columns]
+        return [(column.cell(record), column.detail(record)) for column in self.columns]
 
     def style(self, index: int) -> str:
         """A column's CSS classes: n for numbers, edge where a group begins, far for what is not ours."""
         column = self.columns[index]
         begins = index > 0 and column.group != self.columns[index - 1].group
         return " ".join(
-            name for name, holds in (("n", column.numeric), ("edge", begins), ("far", column.apart)) if holds
+            name for name, holds in (("n", column.numeric), ("edge", begins), ("far", column.published)) if holds
         )
 
     def groups(self) -> list[tuple[str, int]]:

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.report import figures
+from benchmarks.report.display import Display
 from benchmarks.report.figures import draw
-from benchmarks.report.sections import Half, Plot, Section, png
-from benchmarks.report.view import View
+from benchmarks.report.sections import Plot, Section, TileFigure, png
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,12 @@ ESTIMATOR = {
 }
 
 
-def refiner(view: View, losses: pd.DataFrame) -> Section:
+def refiner(display: Display, losses: pd.DataFrame) -> Section:
     """Losses of Algorithm 1 and label-free criteria, a line a seed."""
     events = losses[losses["stage"] == "train-simgan"].assign(condition="")
     plots = [
         Plot(
-            f"{view.task.name}_simgan_{metric.split('/')[1]}",
+            f"{display.task.name}_simgan_{metric.split('/')[1]}",
             draw(figures.losses, events[events["metric"] == metric], loss.axis, size=(5.2, 3.1)),
             f"{loss.axis} by step, a line a seed.",
             loss.caption,
@@ -73,7 +73,7 @@ def refiner(view: View, losses: pd.DataFrame) -> Section:
         if metric in set(events["metric"])
     ]
     return Section(
-        id=f"{view.task.name}-refiner",
+        id=f"{display.task.name}-refiner",
         short="SimGAN's losses",
         title="How the refiner and the discriminator trained",
         lead="One line a seed, by step: first the refiner alone, then the discriminator alone, then both by turns, "
@@ -82,20 +82,20 @@ def refiner(view: View, losses: pd.DataFrame) -> Section:
     )
 
 
-def convergence(view: View, grids: Mapping[int, np.ndarray]) -> Section:
+def convergence(display: Display, grids: Mapping[int, np.ndarray]) -> Section:
     """Figure 16. `grids`: step -> synthetic over refined over real images, uint8 (3 H, W), the outer rows alike."""
     steps = sorted(grids)
     synthetic, _, real = np.split(grids[steps[0]], 3)
     sheet = np.concatenate([synthetic, *(np.split(grids[step], 3)[1] for step in steps), real])
-    told = ", ".join(str(step) for step in steps)
     return Section(
-        id=f"{view.task.name}-convergence",
+        id=f"{display.task.name}-convergence",
         short="Convergence",
         title="Refined images while the refiner trained",
-        lead=f"The first row is synthetic; the next are the same images refined after {told} steps (pretraining "
-        "included); the last is real (the paper's Figure 16). How D fares is drawn below.",
+        lead="The first row is synthetic; the next are the same images refined after "
+        f"{', '.join(map(str, steps))} steps (pretraining included); the last is real (the paper's Figure 16). How D "
+        "fares is drawn below.",
         gallery=(
-            Half(
+            TileFigure(
                 "One seed; from above: synthetic, refined step by step, real.",
                 ("refined images by training step",),
                 [(png(sheet),)],
@@ -106,25 +106,25 @@ def convergence(view: View, grids: Mapping[int, np.ndarray]) -> Section:
     )
 
 
-def estimator(view: View, losses: pd.DataFrame) -> Section:
+def estimator(display: Display, losses: pd.DataFrame) -> Section:
     """Losses of the estimator, a line a run in its condition's colour."""
-    events = losses[losses["stage"] == view.estimator_stage]
+    events = losses[losses["stage"] == display.estimator_stage]
     plots = []
     for metric, loss in ESTIMATOR.items():
         chosen = events.query("metric == @metric")
         if not len(chosen):
             continue
-        looks = {name: look for name, look in view.looks.items() if name in set(chosen["condition"])}
+        styles = {name: style for name, style in display.styles.items() if name in set(chosen["condition"])}
         plots.append(
             Plot(
-                f"{view.task.name}_estimator_{metric.replace('/', '_')}",
-                draw(figures.losses, chosen, loss.axis, looks, size=(5.2, 3.4)),
+                f"{display.task.name}_estimator_{metric.replace('/', '_')}",
+                draw(figures.losses, chosen, loss.axis, styles, size=(5.2, 3.4)),
                 f"{loss.axis} by step, a line a run, coloured by condition.",
                 loss.caption,
             )
         )
     return Section(
-        id=f"{view.task.name}-estimator",
+        id=f"{display.task.name}-estimator",
         short="Estimator's losses",
         title="How the estimator trained",
         lead="One line a run, in the colour of the images it learned from: a low loss on synthetic images "

@@ -90,9 +90,9 @@ def test_an_ablation_is_on_the_page_once_it_was_trained(workspace: Path, tiny: T
     assert page.values("alt").count("global discriminator") == 12
     assert is_within(row_of_tiles([VARIANT]), pictures(page))
     rows = pd.read_parquet("results/gaze.parquet").query("seen")  # the paper tests on persons that the refiner saw
-    told = pd.read_csv("reports/tables/ablations_ablations.csv")
-    assert told["condition"].to_list() == ["refined", f"refined_{VARIANT}"]
-    for condition, mean in zip(told["condition"], told["mean_error_deg"], strict=True):
+    table = pd.read_csv("reports/tables/ablations_ablations.csv")
+    assert table["condition"].to_list() == ["refined", f"refined_{VARIANT}"]
+    for condition, mean in zip(table["condition"], table["mean_error_deg"], strict=True):
         assert mean == pytest.approx(rows[rows.condition == condition]["error_deg"].mean(), rel=1e-5)
         assert f"{mean:.2f}°" in page.text
     artefacts = pd.read_csv("reports/tables/gaze_ablation_artefacts.csv")

@@ -12,7 +12,7 @@ from benchmarks.report import depth
 
 
 @dataclass(frozen=True)
-class Look:
+class ConditionStyle:
     """One condition's line: the hue says where its images come from, the dashes how many they are."""
 
     label: str
@@ -31,7 +31,7 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedColumn:
     """A column of the paper's, apart from ours: condition -> fraction, by the name of the file's column."""
 
     key: str
@@ -39,71 +39,63 @@ class Published:
     fractions: Mapping[str, float]
 
 
-def as_they_are(images: np.ndarray) -> np.ndarray:
+def unchanged(images: np.ndarray) -> np.ndarray:
     return images
 
 
 @dataclass(frozen=True)
-class View:
-    """What the page adds to a task. `grid` (D,) holds the distances of its curves, in `unit_name`.
-
-    `errors` are the columns drawn, of `counted` things each; `marks` are the distances marked on the curves. `unit`
-    follows an error directly, `units` that of single metrics; `metrics` gives each metric's heading; `scored` says
-    of which number the gap's share is. The bootstrap resamples `resampled`; `alike` are what exact tests wrongly take
-    for independent. `table`, `figure` and `pairs_figure` are the paper's, and `published_figure` names its curves;
-    the losses drawn are those of `estimator_stage`. `pictures` makes images (N, H, W) uint8, grey or RGB. `warning`
-    gives what must be said of the data at the chapter's head, or nothing.
-    """
+class Display:
+    """How a task is displayed: its words, units and colours, and the paper's tables and figures that stand beside."""
 
     task: tasks.Task
-    title: str
-    subject: str
-    errors: tuple[str, ...]
-    counted: str
-    marks: tuple[float, ...]
-    unit: str
+    title: str  # of the chapter
+    subject: str  # eyes or hands
+    errors: tuple[str, ...]  # the columns of the rows that are drawn
+    observations: str  # what each of these errors is of: test images, joints
+    marks: tuple[float, ...]  # distances marked on the curves, in `unit_name`
+    unit: str  # follows an error directly
     unit_name: str
-    looks: Mapping[str, Look]
-    metrics: Mapping[str, str]
-    scored: str
-    resampled: str
-    alike: str
-    grid: np.ndarray
+    styles: Mapping[str, ConditionStyle]  # by condition, in the order of tables and legends
+    metrics: Mapping[str, str]  # metric -> heading
+    score: str  # the number of which the gap's share is
+    clusters: str  # what the bootstrap resamples, beside seeds and images
+    dependent: str  # what exact tests wrongly take for independent
+    grid: np.ndarray  # (D,), the distances of the curves, in `unit_name`
     panels: tuple[Panel, ...]
-    table: str
+    table: str  # the paper's
     table_title: str
     table_note: str
-    published: Callable[[], tuple[Published, ...]]
-    figure: str
+    published_columns: Callable[[], tuple[PublishedColumn, ...]]  # of the paper's table
+    figure: str  # the paper's curves
     figure_note: str
-    pairs_figure: str
-    published_figure: str
-    estimator_stage: str
+    pairs_figure: str  # the paper's pictures
+    published_figure: str  # the paper's curves by their name in published.json
+    estimator_stage: str  # the stage whose losses are drawn
     glossary: Mapping[str, str]
-    units: Mapping[str, str] = field(default_factory=dict)
-    pictures: Callable[[np.ndarray], np.ndarray] = as_they_are
-    warning: Callable[[Mapping[str, Any]], str] = lambda data: ""
-    single: bool = False  # the test has one person, or one block of frames
+    units: Mapping[str, str] = field(default_factory=dict)  # of single metrics, where not `unit`
+    to_pictures: Callable[[np.ndarray], np.ndarray] = unchanged  # images (N, H, W) -> uint8, grey or RGB
+    warning: Callable[[Mapping[str, Any]], str] = lambda data: ""  # to be said of the data at the chapter's head
+    one_cluster: bool = False  # the test has one person, or one block of frames
 
     def unit_of(self, metric: str) -> str:
         return self.units.get(metric, self.unit)
 
-    def among(self, conditions: Iterable[str]) -> "View":
-        """The view of those conditions alone."""
-        looks = {name: look for name, look in self.looks.items() if name in set(conditions)}
-        return replace(self, task=self.task.among(tuple(looks)), looks=looks)
+    def among(self, conditions: Iterable[str]) -> "Display":
+        """The display of those conditions alone."""
+        styles = {name: style for name, style in self.styles.items() if name in set(conditions)}
+        return replace(self, task=self.task.among(tuple(styles)), styles=styles)
 
-    def named(self, *, standin: bool) -> "View":
-        """The same view with its real images called what they are."""
-        if not standin or "real" not in self.looks:
+    def name_real_images(self, *, standin: bool) -> "Display":
+        """The same display with its real images called what they are."""
+        if not standin or "real" not in self.styles:
             return self
-        real = self.looks["real"]
-        return replace(self, looks={**self.looks, "real": replace(real, label=f"stand-in {real.label}")})
+        real = self.styles["real"]
+        return replace(self, styles={**self.styles, "real": replace(real, label=f"stand-in {real.label}")})
 
     @property
-    def covered(self) -> str:
+    def interval_covers(self) -> str:
         """What intervals cover beside seeds: other persons or blocks, and of a single one its images alone."""
-        return f"the {self.alike}" if self.single else self.resampled
+        return f"the {self.dependent}" if self.one_cluster else self.clusters
 
 
 # Okabe and Ito's palette: distinct under every common colour blindness, and in grey.
@@ -118,20 +110,20 @@ PHOTOGRAPHED = (
 )
 
 
-def _table2() -> tuple[Published, ...]:
+def _table2() -> tuple[PublishedColumn, ...]:
     readings = paper.table2_on_figure7()
     return (
-        Published(
+        PublishedColumn(
             "published_within_7deg",
             "Figure 7 at 7°",
             {reading.condition: reading.percent_at_7deg / 100 for reading in readings},
         ),
-        Published(
+        PublishedColumn(
             "published_within_13deg",
             "Figure 7 at 13°",
             {reading.condition: reading.percent_at_13deg / 100 for reading in readings},
         ),
-        Published(
+        PublishedColumn(
             "published_table2",
             "Table 2, “d = 7”",
             {reading.condition: reading.printed_percent / 100 for reading in readings},
@@ -139,9 +131,9 @@ def _table2() -> tuple[Published, ...]:
     )
 
 
-def _table4() -> tuple[Published, ...]:
+def _table4() -> tuple[PublishedColumn, ...]:
     fractions = {condition: percent / 100 for condition, percent in paper.table4().items()}
-    return (Published("published_table4", "Table 4, “d = 5”", fractions),)
+    return (PublishedColumn("published_table4", "Table 4, “d = 5”", fractions),)
 
 
 def _leak(data: Mapping[str, Any]) -> str:
@@ -154,23 +146,23 @@ def _leak(data: Mapping[str, Any]) -> str:
     )
 
 
-GAZE = View(
+GAZE = Display(
     task=tasks.GAZE,
     title="Gaze from images of eyes",
     subject="eyes",
     errors=tasks.GAZE.errors,
-    counted="test images",
+    observations="test images",
     marks=(7.0, 13.0),
     unit="°",
     unit_name="degrees",
-    looks={
-        "synthetic": Look("synthetic", _SYNTHETIC, _FEW),
-        "synthetic_4x": Look("synthetic 4×", _SYNTHETIC),
-        "refined": Look("refined", _REFINED, _FEW),
-        "refined_4x": Look("refined 4×", _REFINED),
-        "photographed_4x": Look("photographed 4× (positive control)", _PHOTOGRAPHED),
-        "equalised_4x": Look("equalised 4× (learns nothing)", "#CC79A7"),
-        "real": Look("real, supervised", _REAL, _REAL_DASHES),
+    styles={
+        "synthetic": ConditionStyle("synthetic", _SYNTHETIC, _FEW),
+        "synthetic_4x": ConditionStyle("synthetic 4×", _SYNTHETIC),
+        "refined": ConditionStyle("refined", _REFINED, _FEW),
+        "refined_4x": ConditionStyle("refined 4×", _REFINED),
+        "photographed_4x": ConditionStyle("photographed 4× (positive control)", _PHOTOGRAPHED),
+        "equalised_4x": ConditionStyle("equalised 4× (learns nothing)", "#CC79A7"),
+        "real": ConditionStyle("real, supervised", _REAL, _REAL_DASHES),
     },
     metrics={
         "mean_error_deg": "Mean error",
@@ -178,15 +170,15 @@ GAZE = View(
         "within_7deg": "Within 7°",
         "within_13deg": "Within 13°",
     },
-    scored="error",
-    resampled="persons",
-    alike="images of one person",
+    score="error",
+    clusters="persons",
+    dependent="images of one person",
     grid=np.linspace(0, 25, 126),
     panels=(Panel("", "This run:", "degrees"),),
     table="Table 2",
     table_title="Table 2, at both of its distances",
     table_note="The last one is what the paper prints for “d = 7”; its own curves take those values at 13°.",
-    published=_table2,
+    published_columns=_table2,
     figure="Figure 7",
     figure_note="It has no supervised line.",
     pairs_figure="Figure 5",
@@ -205,23 +197,23 @@ GAZE = View(
     },
 )
 
-HAND = View(
+HAND = Display(
     task=tasks.HAND,
     title="Hand pose from depth images",
     subject="hands",
     errors=tasks.PIXELS,
-    counted="joints",
+    observations="joints",
     marks=(5.0,),
     unit=" px",
     unit_name="crop pixels",
-    looks={
-        "synthetic": Look("synthetic", _SYNTHETIC, _FEW),
-        "refined": Look("refined", _REFINED, _FEW),
-        "real": Look("real, supervised", _REAL, _REAL_DASHES),
-        "synthetic_3x": Look("synthetic 3×", _SYNTHETIC),
-        "refined_3x": Look("refined 3×", _REFINED),
-        "photographed": Look("photographed (positive control)", _PHOTOGRAPHED, _FEW),
-        "photographed_3x": Look("photographed 3× (positive control)", _PHOTOGRAPHED),
+    styles={
+        "synthetic": ConditionStyle("synthetic", _SYNTHETIC, _FEW),
+        "refined": ConditionStyle("refined", _REFINED, _FEW),
+        "real": ConditionStyle("real, supervised", _REAL, _REAL_DASHES),
+        "synthetic_3x": ConditionStyle("synthetic 3×", _SYNTHETIC),
+        "refined_3x": ConditionStyle("refined 3×", _REFINED),
+        "photographed": ConditionStyle("photographed (positive control)", _PHOTOGRAPHED, _FEW),
+        "photographed_3x": ConditionStyle("photographed 3× (positive control)", _PHOTOGRAPHED),
     },
     metrics={
         "within_5px": "Joints, within 5 px",
@@ -231,9 +223,9 @@ HAND = View(
         "mean_error_mm": "Mean error in space",
     },
     units={"mean_error_mm": " mm"},
-    scored="hit rate (joints within 5 px)",
-    resampled="blocks of frames",
-    alike="frames of one block, joints of one image",
+    score="hit rate (joints within 5 px)",
+    clusters="blocks of frames",
+    dependent="frames of one block, joints of one image",
     grid=np.linspace(1, 10, 91),
     panels=(
         Panel("", "This run:", "crop pixels"),
@@ -243,7 +235,7 @@ HAND = View(
     table_title="Table 4, in each of its readings",
     table_note="Table 4 says “% of images within d”, and neither of which pixels nor whether of images or joints: the "
     "first three columns are its readings. The intervals cover other frames of these persons, not other persons.",
-    published=_table4,
+    published_columns=_table4,
     figure="Figure 9",
     figure_note="Of which pixels it does not say.",
     pairs_figure="Figure 8",
@@ -260,8 +252,8 @@ HAND = View(
         "worst joint": "An image counts only if each of its joints is within d.",
         "block of frames": "At most 400 consecutive frames of one sequence, in which poses follow from one another.",
     },
-    pictures=depth.coloured,
+    to_pictures=depth.coloured,
     warning=_leak,
 )
 
-VIEWS = {view.task.name: view for view in (GAZE, HAND)}
+DISPLAYS = {display.task.name: display for display in (GAZE, HAND)}
