@@ -1,5 +1,6 @@
 """Input of the report, invented: gaze alone, or both tasks."""
 
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 
 from benchmarks import verdicts
 from benchmarks.evaluation import summary, tasks
+from benchmarks.report.data import DataDescription, Domain, ReportData, RunDescription, TaskData
 from benchmarks.report.measures import ROWS
 from tests import hand_results
 
@@ -88,54 +90,56 @@ def invented_measures(rng: np.random.Generator) -> list[dict]:
     ]
 
 
-def invented_inventory(rng: np.random.Generator, gaze: bool) -> list[dict]:
-    """By domain, as stage report gathers it."""
+def invented_domains(rng: np.random.Generator, gaze: bool) -> list[Domain]:
+    """As stage report gathers them."""
     return [
-        {
-            "domain": domain,
-            "images": 40,
-            "persons": {"p00": 30, "p01": 10},
-            "rejected": 2,
-            "rejected_first": [("3.jpg", "truncated <image>"), ("4.jpg", "empty file")],
-            "gaze": rng.normal(0, 15, (40, 2)) if gaze else None,
-            "sheet": None,
-        }
-        for domain in ("synthetic", "real, unlabelled", "test")
+        Domain(
+            name=name,
+            images=40,
+            persons={"p00": 30, "p01": 10},
+            rejected=2,
+            rejected_first=[("3.jpg", "truncated <image>"), ("4.jpg", "empty file")],
+            gaze=rng.normal(0, 15, (40, 2)) if gaze else None,
+            contact_sheet=None,
+        )
+        for name in ("synthetic", "real, unlabelled", "test")
     ]
 
 
-def invented(standin: bool = True) -> dict:
+def invented(standin: bool = True) -> ReportData:
     rng = np.random.default_rng(7)
     rows = invented_rows(rng)
     metrics = summary.summarise(rows, tasks.GAZE, rng, data={"stand_in": standin}, resamples=400)
     eyes = {name: rng.integers(0, 256, (16, 35, 55), np.uint8) for name in ("synthetic", "refined", "real")}
-    return {
-        "metrics": metrics,
-        "rows": {"gaze": rows},
-        "losses": {"gaze": invented_losses(rng, MEANS, "train-gaze")},
-        "samples": {"gaze": eyes},
-        "measured": {"gaze": invented_measures(rng)},
-        "inventory": {"gaze": invented_inventory(rng, gaze=True)},
-        "claims": verdicts.claims(metrics),
-        "findings": verdicts.contradictions(),
-        "data": {
-            "gaze": {
-                "label": "embedded stand-in",
-                "standin": standin,
-                "synthetic": "rendered eyes",
-                "real": "a rendered camera stand-in",
-                "counts": {"synthetic": 4000, "train": 2000, "test": 2000},
-                "digests": {"test": "ab" * 32},
-            }
-        },
-        "run": {
-            "preset": "embedded",
-            "seeds": SEEDS,
-            "device": "cpu",
-            "selection": "lambda by the label-free criterion <1>.",
-            "parameters": {"simgan": {"gaze": {"lam": 0.1, "steps": 1000}}},
-        },
-    }
+    gaze = TaskData(
+        rows=rows,
+        losses=invented_losses(rng, MEANS, "train-gaze"),
+        measures=invented_measures(rng),
+        domains=invented_domains(rng, gaze=True),
+        description=DataDescription(
+            label="embedded stand-in",
+            standin=standin,
+            synthetic="rendered eyes",
+            real="a rendered camera stand-in",
+            sources={"test": {"seed": 3}},
+            images={"synthetic": 4000, "train": 2000, "test": 2000},
+            digests={"test": "ab" * 32},
+        ),
+        samples=eyes,
+    )
+    return ReportData(
+        metrics=metrics,
+        tasks={"gaze": gaze},
+        claims=verdicts.claims(metrics),
+        contradictions=verdicts.contradictions(),
+        run=RunDescription(
+            preset="embedded",
+            seeds=SEEDS,
+            devices=["cpu"],
+            parameters={"simgan": {"gaze": {"lam": 0.1, "steps": 1000}}},
+            selection="lambda by the label-free criterion <1>.",
+        ),
+    )
 
 
 def invented_depth(rng: np.random.Generator, ragged: float) -> np.ndarray:
@@ -146,35 +150,32 @@ def invented_depth(rng: np.random.Generator, ragged: float) -> np.ndarray:
     return np.where(inside, 750 + row + 2 * rng.random((14, 48, 48)), 0).astype(np.uint16)
 
 
-def invented_both() -> dict:
+def invented_both() -> ReportData:
     rng = np.random.default_rng(3)
     given = invented()
     rows = hand_results.hand_results()
-    hand = summary.summarise(rows, tasks.HAND, rng, hand_results.DATA, resamples=400)
-    metrics = summary.merge(given["metrics"], hand)
+    summarised = summary.summarise(rows, tasks.HAND, rng, hand_results.DATA, resamples=400)
+    metrics = summary.merge(given.metrics, summarised)
     depths = {"synthetic": 0.0, "refined": 1.5, "real": 2.0}
-    described = {
-        "label": "embedded stand-in",
-        "standin": True,
-        "masked": True,
-        "synthetic": "rendered hands",
-        "real": "hands seen by a simulated Kinect",
-        "counts": {"test": 120},
-    }
-    return given | {
-        "metrics": metrics,
-        "rows": given["rows"] | {"hand": rows},
-        "losses": {
-            "gaze": given["losses"]["gaze"].head(0),
-            "hand": invented_losses(rng, hand_results.LEVELS, "train-hand"),
-        },
-        "samples": given["samples"] | {"hand": {name: invented_depth(rng, by) for name, by in depths.items()}},
-        "measured": given["measured"]
-        | {"hand": [{k: v for k, v in seed.items() if k != "preservation"} for seed in invented_measures(rng)]},
-        "inventory": given["inventory"] | {"hand": invented_inventory(rng, gaze=False)},
-        "claims": verdicts.claims(metrics),
-        "data": given["data"] | {"hand": described},
-    }
+    hand = TaskData(
+        rows=rows,
+        losses=invented_losses(rng, hand_results.LEVELS, "train-hand"),
+        samples={name: invented_depth(rng, by) for name, by in depths.items()},
+        measures=[{k: v for k, v in seed.items() if k != "preservation"} for seed in invented_measures(rng)],
+        domains=invented_domains(rng, gaze=False),
+        description=DataDescription(
+            label="embedded stand-in",
+            standin=True,
+            synthetic="rendered hands",
+            real="hands seen by a simulated Kinect",
+            sources={},
+            images={"test": 120},
+            digests={},
+            masked=True,
+        ),
+    )
+    gaze = replace(given.tasks["gaze"], losses=given.tasks["gaze"].losses.head(0))
+    return replace(given, metrics=metrics, tasks={"gaze": gaze, "hand": hand}, claims=verdicts.claims(metrics))
 
 
 class Page(HTMLParser):

@@ -4,7 +4,9 @@ import base64
 import copy
 import csv
 import io
+import json
 import re
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,22 +19,23 @@ from torch import nn
 
 from benchmarks import report
 from benchmarks.core.errors import UserError
-from benchmarks.evaluation import tasks
+from benchmarks.evaluation import summary, tasks
 from benchmarks.report import evidence, figures, results, sections, tables, training
+from benchmarks.report.data import ReportData
 from benchmarks.report.display import GAZE
 from simgan.algorithm1 import Schedule, SimGAN
 from tests.invented import Page, invented
 
 
 @pytest.fixture(scope="module")
-def given() -> dict:
+def given() -> ReportData:
     return invented()
 
 
 @pytest.fixture(scope="module")
-def out(given: dict, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def out(given: ReportData, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
-    report.build(folder, **given)
+    report.build(folder, given)
     return folder
 
 
@@ -45,8 +48,8 @@ def read(path: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
 
 
-def test_same_input_gives_same_bytes(given: dict, out: Path, tmp_path: Path) -> None:
-    report.build(tmp_path, **given)
+def test_same_input_gives_same_bytes(given: ReportData, out: Path, tmp_path: Path) -> None:
+    report.build(tmp_path, given)
     first = {file.relative_to(out): file.read_bytes() for file in out.rglob("*") if file.is_file()}
     again = {file.relative_to(tmp_path): file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
     assert len(first) > 30
@@ -75,27 +78,37 @@ def test_every_picture_has_words_for_those_who_cannot_see_it(page: Page) -> None
     assert all(attrs.get("alt") for attrs in pictures)
 
 
-def test_banner_stands_on_a_stand_in_and_only_there(given: dict, page: Page, tmp_path: Path) -> None:
+def test_banner_stands_on_a_stand_in_and_only_there(given: ReportData, page: Page, tmp_path: Path) -> None:
     banners = [attrs for _, attrs in page.found if attrs.get("class") == "banner"]
     assert len(banners) == 1
     assert "not the paper's data" in page.text
     assert "stand-in real, supervised" in page.text
 
-    described = {**given["data"]["gaze"], "label": "MPIIGaze", "standin": False}
-    unlogged = {"gaze": given["losses"]["gaze"].head(0)}
-    report.build(tmp_path, **{**given, "data": {"gaze": described}, "losses": unlogged})
+    gaze = given.tasks["gaze"]
+    described = replace(gaze.description, label="MPIIGaze", standin=False)
+    unlogged = replace(gaze, description=described, losses=gaze.losses.head(0))
+    report.build(tmp_path, replace(given, tasks={"gaze": unlogged}))
     other = Page((tmp_path / "index.html").read_text(encoding="utf-8"))
     assert "banner" not in other.values("class")
     assert "stand-in real" not in other.text
     assert not list((tmp_path / "figures").glob("*loss*"))
 
 
-def test_table_2_file_has_the_metrics_numbers(given: dict, out: Path) -> None:
+def test_the_json_files_hold_what_the_page_was_drawn_from(given: ReportData, out: Path) -> None:
+    assert summary.read(out / "results.json") == given.metrics
+    judged = json.loads((out / "claims.json").read_text(encoding="utf-8"))
+    assert judged["claims"] == [asdict(claim) for claim in given.claims]
+    assert judged["contradictions"] == [asdict(found) for found in given.contradictions]
+    headline = summary.read(out / "metrics.json")
+    assert headline["reproduced"] == sum(claim.verdict == "reproduced" for claim in given.claims)
+
+
+def test_table_2_file_has_the_metrics_numbers(given: ReportData, out: Path) -> None:
     rows = read(out / "tables" / "gaze_table2.csv")
     assert [row["condition"] for row in rows] == [*tasks.GAZE.conditions]
     for row in rows:
         for metric in tasks.GAZE.metrics:
-            measured = given["metrics"]["gaze"][row["condition"]][metric]
+            measured = given.metrics["gaze"][row["condition"]][metric]
             read_back = [float(row[key]) for key in (metric, f"{metric}_low", f"{metric}_high")]
             assert read_back == [measured[key] for key in ("value", "low", "high")]
     printed = [row["published_table2"] for row in rows]
@@ -103,8 +116,8 @@ def test_table_2_file_has_the_metrics_numbers(given: dict, out: Path) -> None:
     assert set(printed[4:]) == {""}  # the paper has no controls and no supervised row for gaze
 
 
-def test_comparisons_file_has_the_metrics_numbers(given: dict, out: Path) -> None:
-    found = given["metrics"]["comparisons"]["gaze"]
+def test_comparisons_file_has_the_metrics_numbers(given: ReportData, out: Path) -> None:
+    found = given.metrics["comparisons"]["gaze"]
     rows = read(out / "tables" / "gaze_comparisons.csv")
     assert [row["id"] for row in rows] == list(tasks.GAZE.claims)
     for row in rows:
@@ -116,15 +129,15 @@ def test_comparisons_file_has_the_metrics_numbers(given: dict, out: Path) -> Non
         assert row["verdict"] == comparison["verdict"]
 
 
-def test_page_shows_table_2_rounded(given: dict, page: Page) -> None:
-    found = given["metrics"]["gaze"]["refined"]["within_7deg"]
+def test_page_shows_table_2_rounded(given: ReportData, page: Page) -> None:
+    found = given.metrics["gaze"]["refined"]["within_7deg"]
     assert f"{100 * found['value']:.1f} %" in page.text
     assert f"[{100 * found['low']:.1f}, {100 * found['high']:.1f}]" in page.text
 
 
-def test_claims_are_all_shown_and_counted(given: dict, out: Path, page: Page) -> None:
-    verdicts_given = [claim.verdict for claim in given["claims"]]
-    for claim in given["claims"]:
+def test_claims_are_all_shown_and_counted(given: ReportData, out: Path, page: Page) -> None:
+    verdicts_given = [claim.verdict for claim in given.claims]
+    for claim in given.claims:
         assert claim.says in page.text
     for verdict in set(verdicts_given):
         assert f"{verdicts_given.count(verdict)} {verdict}" in page.text
@@ -135,10 +148,10 @@ def test_words_given_are_escaped(out: Path) -> None:
     assert "criterion &lt;1&gt;." in (out / "index.html").read_text(encoding="utf-8")
 
 
-def test_tiles_are_the_samples_pixel_by_pixel(given: dict, page: Page) -> None:
+def test_tiles_are_the_samples_pixel_by_pixel(given: ReportData, page: Page) -> None:
     tiles = [a["src"] for tag, a in page.found if tag == "img" and (a["src"] or "").startswith("data:image/png")]
     decoded = [np.asarray(Image.open(io.BytesIO(base64.b64decode((t or "").split(",")[1])))) for t in tiles]
-    sample = given["samples"]["gaze"]
+    sample = given.tasks["gaze"].samples
     head, rest = decoded[:18], decoded[18:]
     for i in range(6):
         for j, name in enumerate(("synthetic", "refined", "real")):
@@ -149,24 +162,24 @@ def test_tiles_are_the_samples_pixel_by_pixel(given: dict, page: Page) -> None:
 
 
 def test_no_picture_is_on_the_page_twice_and_without_samples_none_is_at_its_head(
-    given: dict, page: Page, tmp_path: Path
+    given: ReportData, page: Page, tmp_path: Path
 ) -> None:
     pictures = [attrs["src"] for tag, attrs in page.found if tag == "img"]
     assert len(pictures) == len(set(pictures))
     assert page.values("class").count("strip") == 1
-    report.build(tmp_path, **{**given, "samples": {}})
+    report.build(tmp_path, replace(given, tasks={"gaze": replace(given.tasks["gaze"], samples={})}))
     other = Page((tmp_path / "index.html").read_text(encoding="utf-8"))
     assert "strip" not in other.values("class")
     assert "gaze-pairs" not in other.values("id")
 
 
-def test_each_claim_has_its_quotation_in_print(given: dict, page: Page) -> None:
-    for claim in given["claims"]:
+def test_each_claim_has_its_quotation_in_print(given: ReportData, page: Page) -> None:
+    for claim in given.claims:
         assert f"“{claim.quote}”, {claim.place}" in page.text
 
 
-def test_claims_lead_to_the_papers_contradictions(given: dict, page: Page) -> None:
-    assert page.text.index(f"{len(given['findings'])} findings") < page.text.index(given["claims"][0].says)
+def test_claims_lead_to_the_papers_contradictions(given: ReportData, page: Page) -> None:
+    assert page.text.index(f"{len(given.contradictions)} findings") < page.text.index(given.claims[0].says)
     assert "#paper" in page.values("href")
 
 
@@ -182,16 +195,16 @@ def height(line: Line2D, x: float) -> float:
     return float(np.interp(x, xs, ys))
 
 
-def test_curves_pass_through_the_metrics_and_the_paper_is_not_among_them(given: dict) -> None:
+def test_curves_pass_through_the_metrics_and_the_paper_is_not_among_them(given: ReportData) -> None:
     ax = Figure().subplots()
-    figures.cumulative(ax, given["rows"]["gaze"], GAZE, GAZE.panels[0])
+    figures.cumulative(ax, given.tasks["gaze"].rows, GAZE, GAZE.panels[0])
     lines = {line.get_label(): line for line in ax.get_lines()}
     named = [label for label in lines if not str(label).startswith("_")]
     assert named == [style.label for style in GAZE.styles.values()]
     for condition, style in GAZE.styles.items():
         for d, metric in ((7, "within_7deg"), (13, "within_13deg")):
             drawn = height(lines[style.label], d)
-            assert drawn == pytest.approx(given["metrics"]["gaze"][condition][metric]["value"], abs=1e-5)
+            assert drawn == pytest.approx(given.metrics["gaze"][condition][metric]["value"], abs=1e-5)
 
 
 def test_finding_draws_table_2_on_the_curves_at_13_and_off_them_at_7(page: Page) -> None:
@@ -223,8 +236,8 @@ def test_losses_drawn_are_those_that_algorithm_1_reports() -> None:
     assert {metric.removeprefix("train/") for metric in training.REFINER} <= set(trainer.advance())
 
 
-def test_no_gap_is_said_and_not_drawn(given: dict) -> None:
-    found = copy.deepcopy(given["metrics"]["comparisons"]["gaze"])
+def test_no_gap_is_said_and_not_drawn(given: ReportData) -> None:
+    found = copy.deepcopy(given.metrics["comparisons"]["gaze"])
     for comparison in found.values():
         if "share_of_gap_closed" in comparison:
             comparison["share_of_gap_closed"] = {"value": None, "low": None, "high": None, "reason": "there is none"}
@@ -274,9 +287,9 @@ def test_numbers_read_well(text: str, expected: str) -> None:
     assert text == expected
 
 
-def test_unwritable_folder_is_one_line(given: dict, tmp_path: Path) -> None:
+def test_unwritable_folder_is_one_line(given: ReportData, tmp_path: Path) -> None:
     blocked = tmp_path / "reports"
     blocked.write_text("a file, not a folder")
     with pytest.raises(UserError, match="reports") as error:
-        report.build(blocked, **given)
+        report.build(blocked, given)
     assert "\n" not in str(error.value)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=f"no Chromium here (non
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
-    report.build(folder, **invented_both())
+    report.build(folder, invented_both())
     return folder / "index.html"
 
 

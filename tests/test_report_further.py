@@ -2,6 +2,7 @@
 
 import copy
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from benchmarks import report, verdicts
 from benchmarks.evaluation import summary
 from benchmarks.evaluation.tasks import ABLATIONS, BASELINES, GAZE, HAND, NEGATIVE_CONTROLS, TABLE3
 from benchmarks.report import ablations, answers, controls
+from benchmarks.report.data import AblationData
 from benchmarks.report.display import DISPLAYS
 from tests import hand_results
 from tests.gaze_results import DATA, gaze_results
@@ -43,15 +45,20 @@ def out(metrics, tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = np.random.default_rng(1)
     given = invented()
     eyes = rng.integers(0, 256, (4, 35, 55), np.uint8)
-    given["metrics"] = summary.merge(given["metrics"], summarised(LEVELS, TABLE3), summarised(ABLATED, ABLATIONS))
-    given["run"]["parameters"]["estimators"] = {"baselines": {"images": 2000}}
-    given["ablated"] = (
-        {"synthetic": eyes} | dict.fromkeys(ABLATED, eyes),
-        dict.fromkeys(ABLATED, invented_measures(rng)),
+    parameters = {**given.run.parameters, "estimators": {"baselines": {"images": 2000}}}
+    grids = {step: rng.integers(0, 256, (105, 440), np.uint8) for step in (200, 400)}
+    data = replace(
+        given,
+        metrics=summary.merge(given.metrics, summarised(LEVELS, TABLE3), summarised(ABLATED, ABLATIONS)),
+        tasks={"gaze": replace(given.tasks["gaze"], sample_grids=grids)},
+        run=replace(given.run, parameters=parameters),
+        ablations=AblationData(
+            samples={"synthetic": eyes} | dict.fromkeys(ABLATED, eyes),
+            measures=dict.fromkeys(ABLATED, invented_measures(rng)),
+        ),
     )
-    given["grids"] = {"gaze": {step: rng.integers(0, 256, (105, 440), np.uint8) for step in (200, 400)}}
     folder = tmp_path_factory.mktemp("further")
-    report.build(folder, **given)
+    report.build(folder, data)
     return folder
 
 
@@ -75,7 +82,7 @@ def test_table_3_has_each_method_on_both_kinds_of_images_beside_the_paper(out: P
 
 def test_the_ablations_artefacts_have_their_spread_over_seeds_beside_synthetic_images(metrics):
     measured = invented_measures(np.random.default_rng(1))
-    section, *_ = ablations.sections(metrics, {}, dict.fromkeys(ABLATED, measured))
+    section, *_ = ablations.sections(metrics, AblationData(measures=dict.fromkeys(ABLATED, measured)))
     assert section.table
     row = next(record for record in section.table.records if record["measure"].startswith("Speckle"))
     assert [column.head for column in section.table.columns][:2] == ["Measure", "synthetic"]
@@ -86,24 +93,23 @@ def test_the_ablations_artefacts_have_their_spread_over_seeds_beside_synthetic_i
     assert "real" not in row
     for seed in measured:
         seed["artefacts"]["real"] = seed["artefacts"]["synthetic"]
-    section, *_ = ablations.sections(metrics, {}, dict.fromkeys(ABLATED, measured))
+    section, *_ = ablations.sections(metrics, AblationData(measures=dict.fromkeys(ABLATED, measured)))
     assert section.table and section.table.columns[-1].head == "real"
 
 
 def test_without_ablations_the_page_says_how_to_run_them(tmp_path: Path):
-    report.build(tmp_path, **invented())
+    report.build(tmp_path, invented())
     assert "ablations: [without_history" in Page((tmp_path / "index.html").read_text()).text
 
 
 def test_without_a_supervised_row_there_is_no_gap_and_no_claim_about_it(tmp_path: Path):
     given = invented()
     levels = dict.fromkeys(GAZE.conditions[:4], 9.0)
-    given["metrics"] = summarised(levels, GAZE)
-    given["rows"] = {"gaze": gaze_results(levels)}
-    given["claims"] = verdicts.claims(given["metrics"])
-    report.build(tmp_path, **given)
+    metrics = summarised(levels, GAZE)
+    gaze = replace(given.tasks["gaze"], rows=gaze_results(levels))
+    report.build(tmp_path, replace(given, metrics=metrics, tasks={"gaze": gaze}, claims=verdicts.claims(metrics)))
     assert "gaze-gap" not in Page((tmp_path / "index.html").read_text()).values("id")
-    assert all("share_of_gap_closed" not in found for found in given["metrics"]["comparisons"]["gaze"].values())
+    assert all("share_of_gap_closed" not in found for found in metrics["comparisons"]["gaze"].values())
 
 
 def test_the_history_has_the_verdict_of_its_comparison(metrics):

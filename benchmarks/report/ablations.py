@@ -1,15 +1,14 @@
 """Section 3.3: the method without its history, without its local loss, without both (Figures 10 and 11)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from benchmarks.evaluation import tasks
 from benchmarks.report import evidence, results
+from benchmarks.report.data import AblationData
 from benchmarks.report.display import GAZE, ConditionStyle, Display
-from benchmarks.report.measures import Measures, mean_over, three_digits
+from benchmarks.report.measures import mean_over, three_digits
 from benchmarks.report.sections import Section, TileFigure, png
 from benchmarks.report.tables import Column, Record, Table
 
@@ -36,14 +35,8 @@ MEASURES = (
 )
 
 
-def sections(
-    metrics: Mapping[str, Any],
-    samples: Mapping[str, np.ndarray],
-    measures: Mapping[str, Sequence[Measures]],
-) -> list[Section]:
-    """`metrics` is results.json's dict; by condition, samples: the same refined images (K, H, W), of which `synthetic`
-    is the source (absent without pictures), and measures: what stage measure found, one a seed.
-    """
+def sections(metrics: Mapping[str, Any], data: AblationData) -> list[Section]:
+    """`metrics` is results.json's dict."""
     task = tasks.ABLATIONS.name
     if task not in metrics:
         return [
@@ -58,20 +51,18 @@ def sections(
             )
         ]
     display = DISPLAY.among(metrics[task])
-    return [_pictures(display, samples, measures), *_estimates(display, metrics)]
+    return [_pictures(display, data), *_estimates(display, metrics)]
 
 
-def _pictures(
-    display: Display, samples: Mapping[str, np.ndarray], measures: Mapping[str, Sequence[Measures]]
-) -> Section:
-    rows = ["synthetic", *display.styles] if samples else []
+def _pictures(display: Display, data: AblationData) -> Section:
+    rows = ["synthetic", *display.styles]
     labels = ["synthetic", *(style.label for style in display.styles.values())]
     gallery = ()
-    if samples:
-        height, width = samples["synthetic"].shape[1:3]
-        tiles = [[png(samples[row][k]) for row in rows] for k in range(len(samples["synthetic"]))]
+    if data.samples:
+        count, height, width = data.samples["synthetic"].shape
+        tiles = [[png(data.samples[row][k]) for row in rows] for k in range(count)]
         gallery = (TileFigure(f"From above: {'; '.join(labels)}.", labels, tiles, width, height),)
-    artefacts = {c: [seed["artefacts"] for seed in measures[c]] for c in display.styles}
+    artefacts = {c: [seed["artefacts"] for seed in data.measures[c]] for c in display.styles}
     any_condition = next(iter(artefacts.values()))  # synthetic and real images are the same under each condition
     sides = {  # column -> its heading, and what it was measured on, one a seed
         "synthetic": ("synthetic", [seed["synthetic"] for seed in any_condition if "synthetic" in seed]),

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
 from benchmarks import paper
 from benchmarks.evaluation import tasks
 from benchmarks.report import depth
+from benchmarks.report.data import DataDescription
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Display:
     glossary: Mapping[str, str]
     units: Mapping[str, str] = field(default_factory=dict)  # of single metrics, where not `unit`
     to_pictures: Callable[[np.ndarray], np.ndarray] = unchanged  # images (N, H, W) -> uint8, grey or RGB
-    warning: Callable[[Mapping[str, Any]], str] = lambda data: ""  # to be said of the data at the chapter's head
+    warning: Callable[[DataDescription], str] = lambda data: ""  # to be said of the data at the chapter's head
     one_cluster: bool = False  # the test has one person, or one block of frames
 
     def unit_of(self, metric: str) -> str:
@@ -136,8 +136,8 @@ def _table4() -> tuple[PublishedColumn, ...]:
     return (PublishedColumn("published_table4", "Table 4, “d = 5”", fractions),)
 
 
-def _leak(data: Mapping[str, Any]) -> str:
-    if not data.get("masked"):
+def _leak(data: DataDescription) -> str:
+    if not data.masked:
         return ""
     return (
         "Real frames are masked here as in the paper: of each, only what the render fitted to its labels covers is "

@@ -74,8 +74,8 @@ def persons(display: Display, rows: pd.DataFrame) -> Section:
 
 def joints(display: Display, rows: pd.DataFrame) -> Section:
     """Which joints are hard, and which of them refining helps."""
-    measured = rows.pivot_table(index="condition", values=list(display.errors), aggfunc="mean")
-    joints = {results.joint_label(column): measured[column] for column in display.errors}
+    means = rows.pivot_table(index="condition", values=list(display.errors), aggfunc="mean")
+    joints = {results.joint_label(column): means[column] for column in display.errors}
     errors = pd.DataFrame(joints).transpose()
     return Section(
         id=f"{display.task.name}-joints",

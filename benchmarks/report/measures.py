@@ -1,16 +1,15 @@
 """Sections 3.1 and 3.3 without labels: how real refined images look, what artefacts they have, what moved."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
+from benchmarks.report.data import Measures
 from benchmarks.report.display import Display
 from benchmarks.report.sections import Section
 from benchmarks.report.tables import MISSING, Column, Record, Table
 from benchmarks.turing import scores
 
-Measures = Mapping[str, Any]
 SIDES = {"synthetic": "synthetic", "refined": "refined", "real": "other real"}
 ROWS = (  # group, key, name, which way is real
     ("realism", "spectrum", "Power spectrum, difference in dB", "0"),

@@ -1,15 +1,15 @@
-"""The report on section 3: one page that opens anywhere, with its tables and figures as files beside it."""
+"""The report on section 3: one page that opens anywhere, with its numbers, tables and figures as files beside it."""
 
 import itertools
+import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from benchmarks.core.errors import UserError
+from benchmarks.evaluation import summary
 from benchmarks.report import (
     ablations,
     answers,
@@ -22,10 +22,11 @@ from benchmarks.report import (
     table3,
     training,
 )
+from benchmarks.report.data import DataDescription, ReportData
 from benchmarks.report.display import DISPLAYS, GAZE, Display
-from benchmarks.report.sections import Section, TileFigure
+from benchmarks.report.sections import Section
 from benchmarks.report.tables import Record, Table
-from benchmarks.verdicts import NOT_RUN, Contradiction, JudgedClaim
+from benchmarks.verdicts import NOT_RUN, Contradiction
 
 TEMPLATES = Path(__file__).with_name("templates")
 SYMBOLS = {"reproduced": "✓", "contradicted": "✗", "inconclusive": "≈", NOT_RUN: "–"}
@@ -51,139 +52,107 @@ GLOSSARY = {
 
 @dataclass(frozen=True)
 class Chapter:
-    """A heading of the page, `short` in its contents; `warning` and `findings` come first."""
+    """A heading of the page with its sections."""
 
-    id: str
-    short: str
+    id: str  # its anchor
+    short: str  # its name in the page's contents
     title: str
     sections: Sequence[Section]
-    findings: Sequence[Contradiction] = ()
-    warning: str = ""
+    findings: Sequence[Contradiction] = ()  # before the sections
+    warning: str = ""  # before all
 
 
-def build(
-    out: Path,
-    *,
-    metrics: Mapping[str, Any],
-    rows: Mapping[str, pd.DataFrame],
-    losses: Mapping[str, pd.DataFrame],
-    samples: Mapping[str, Mapping[str, Any]],
-    measured: Mapping[str, Sequence[Mapping[str, Any]]],
-    inventory: Mapping[str, Sequence[Mapping[str, Any]]],
-    claims: Sequence[JudgedClaim],
-    data: Mapping[str, Mapping[str, Any]],
-    run: Mapping[str, Any],
-    findings: Sequence[Contradiction] = (),
-    grids: Mapping[str, Mapping[int, Any]] | None = None,
-    ablated: tuple[Mapping[str, Any], Mapping[str, Sequence[Mapping[str, Any]]]] = ({}, {}),
-) -> None:
-    """Write `out`/index.html, tables/ and figures/; the same input gives the same bytes.
+def build(out: Path, data: ReportData) -> None:
+    """Write `out`/index.html, tables/, figures/, results.json, metrics.json and claims.json, all from `data`.
 
-    metrics is the dict of results.json. By task: rows (one a test image: the task's identity, condition, seed, image,
-    errors), losses (one a value: stage, condition, seed, step, metric, value), samples (absent, or synthetic, refined
-    (K, H, W) and real (M, H, W): uint8 eyes, uint16 depth in mm), measured (what stage measure found, one a seed),
-    inventory (what load-synthesis made, one a domain), data (label, standin, synthetic, real, for hands masked; what
-    else it has is listed), grids (absent, or step -> samples of that step). `ablated`: samples and what stage measure
-    found, by condition of section 3.3's ablations.
-    claims and findings are those of `benchmarks.verdicts`. run: preset, seeds, device, parameters, and
-    selection, which tells how lambda and the steps were chosen. Raises UserError where `out` cannot be written.
+    The same data give the same bytes. Raises UserError where `out` cannot be written.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{out}: cannot write the report ({error.strerror})") from error
-    displays = {
-        name: replace(
-            display.among(metrics[name]).name_real_images(standin=data[name]["standin"]),
-            one_cluster=metrics["data"][name][f"{display.task.cluster}s"] == 1,
-        )
-        for name, display in DISPLAYS.items()
-        if name in rows
-    }
-    chapters = []
-    for name, display in displays.items():
-        chapter_sections = _task_sections(
-            display, metrics, rows[name], losses[name], samples.get(name), measured[name], inventory[name], data[name]
-        )
-        if grids and name in grids:
-            chapter_sections.insert(1, training.convergence(display, grids[name]))
-        if name == "gaze":
-            if "table3" in metrics:
-                images = run["parameters"]["estimators"]["baselines"]["images"]
-                chapter_sections.insert(-1, table3.section(metrics["table3"], metrics["comparisons"]["table3"], images))
-            chapter_sections[-1:-1] = ablations.sections(metrics, *ablated)
-        warning = display.warning(data[name])
-        chapters.append(Chapter(name, name.capitalize(), display.title, chapter_sections, warning=warning))
-    chapters.append(
+    displays = _displays(data)
+    chapters = [
+        *(_task_chapter(display, data) for display in displays.values()),
         Chapter(
-            "paper", "Paper", "The paper's numbers against one another", [evidence.printed_distance(GAZE)], findings
-        )
-    )
-    claims_table = results.claims(claims)
-    all_sections = [section for chapter in chapters for section in chapter.sections]
-    for table in [claims_table, *(section.table for section in all_sections if section.table)]:
+            id="paper",
+            short="Paper",
+            title="The paper's numbers against one another",
+            sections=[evidence.printed_distance(GAZE)],
+            findings=data.contradictions,
+        ),
+    ]
+    claims = results.claims(data.claims)
+    below = [section for chapter in chapters for section in chapter.sections]
+    for table in [claims, *(section.table for section in below if section.table)]:
         table.write(out / "tables")
-    for section in all_sections:
+    for section in below:
         for plot in section.plots:
             plot.drawing.write(out / "figures", plot.name)
-    header_figures = {
-        name: sections.header_figure(display, samples[name], _real_name(data[name]))
-        for name, display in displays.items()
-        if samples.get(name)
-    }
-    page = _render(header_figures, chapters, claims_table, len(findings), displays, data, run, metrics)
+    page = _render(data, displays, chapters, claims)
     (out / "index.html").write_text(page, encoding="utf-8", newline="\n")
+    summary.write(data.metrics, out / "results.json")
+    summary.write(summary.headline(data.metrics, [claim.verdict for claim in data.claims]), out / "metrics.json")
+    judged = {"claims": list(map(asdict, data.claims)), "contradictions": list(map(asdict, data.contradictions))}
+    (out / "claims.json").write_text(json.dumps(judged, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _task_sections(
-    display: Display,
-    metrics: Mapping[str, Any],
-    rows: pd.DataFrame,
-    losses: pd.DataFrame,
-    sample: Mapping[str, Any] | None,
-    measured: Sequence[Mapping[str, Any]],
-    inventory: Sequence[Mapping[str, Any]],
-    data: Mapping[str, Any],
-) -> list[Section]:
-    comparisons = results.comparisons(display, metrics["comparisons"][display.task.name])
-    joints = [evidence.joints(display, rows)] if len(display.errors) > 1 else []
-    pictures = [sections.pairs(display, sample, _real_name(data))] if sample else []
-    return [
-        *pictures,
-        sections.cumulative(display, rows),
+def _displays(data: ReportData) -> dict[str, Display]:
+    """The displays of the run's tasks, with the conditions that it trained and its real images called what they are."""
+    return {
+        name: replace(
+            display.among(data.metrics[name]).name_real_images(standin=data.tasks[name].description.standin),
+            one_cluster=data.metrics["data"][name][f"{display.task.cluster}s"] == 1,
+        )
+        for name, display in DISPLAYS.items()
+        if name in data.tasks
+    }
+
+
+def _task_chapter(display: Display, data: ReportData) -> Chapter:
+    name = display.task.name
+    task, metrics = data.tasks[name], data.metrics
+    comparisons = results.comparisons(display, metrics["comparisons"][name])
+    parts = [
+        sections.pairs(display, task.samples, task.description.real_name) if task.samples else None,
+        training.convergence(display, task.sample_grids) if task.sample_grids else None,
+        sections.cumulative(display, task.rows),
         sections.estimates(
             display,
-            metrics[display.task.name],
-            metrics["data"][display.task.name].get("unmeasured", {}),
-            metrics.get(f"{display.task.name}_unseen", {}),
+            metrics[name],
+            metrics["data"][name].get("unmeasured", {}),
+            metrics.get(f"{name}_unseen", {}),
         ),
-        *([control_table] if (control_table := controls.section(display, metrics)) else []),
-        *([evidence.gap(display, comparisons)] if "real" in display.styles else []),
-        measures.realism(display, measured),
-        measures.classifier(display, measured),
-        training.refiner(display, losses),
-        training.estimator(display, losses),
-        evidence.persons(display, rows),
-        *joints,
+        controls.section(display, metrics),
+        evidence.gap(display, comparisons) if "real" in display.styles else None,
+        measures.realism(display, task.measures),
+        measures.classifier(display, task.measures),
+        training.refiner(display, task.losses),
+        training.estimator(display, task.losses),
+        evidence.persons(display, task.rows),
+        evidence.joints(display, task.rows) if len(display.errors) > 1 else None,
         evidence.significance(display, comparisons),
-        datasets.section(display, inventory),
+        *(_gaze_only_sections(data) if name == "gaze" else ()),
+        datasets.section(display, task.domains),
     ]
+    return Chapter(
+        id=name,
+        short=name.capitalize(),
+        title=display.title,
+        sections=[section for section in parts if section],
+        warning=display.warning(task.description),
+    )
 
 
-def _real_name(data: Mapping[str, Any]) -> str:
-    return "stand-in real" if data["standin"] else "real"
+def _gaze_only_sections(data: ReportData) -> Iterator[Section]:
+    """Table 3, where its methods were run, and the ablations of section 3.3."""
+    if "table3" in data.metrics:
+        images = data.run.parameters["estimators"]["baselines"]["images"]
+        yield table3.section(data.metrics["table3"], data.metrics["comparisons"]["table3"], images)
+    yield from ablations.sections(data.metrics, data.ablations)
 
 
-def _render(
-    header_figures: Mapping[str, TileFigure],
-    chapters: Sequence[Chapter],
-    claims: Table,
-    findings: int,
-    displays: Mapping[str, Display],
-    data: Mapping[str, Mapping[str, Any]],
-    run: Mapping[str, Any],
-    metrics: Mapping[str, Any],
-) -> str:
+def _render(data: ReportData, displays: Mapping[str, Display], chapters: Sequence[Chapter], claims: Table) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup, escape
 
@@ -196,31 +165,41 @@ def _render(
     )
     environment.filters["coded"] = lambda text: Markup(CODE.sub(r"<code>\1\2</code>", str(escape(text))))
     verdicts = [record["verdict"] for record in claims.records]
+    described = {name: data.tasks[name].description for name in displays}
     return environment.get_template("report.html.j2").render(
         css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # raw text in HTML: not to be escaped
-        banner=_banner([data[name] for name in displays if data[name]["standin"]]),
+        banner=_banner([description for description in described.values() if description.standin]),
         answers={
             display.subject.capitalize(): answer
             for display in displays.values()
-            if (answer := answers.answer(display, metrics))
+            if (answer := answers.answer(display, data.metrics))
         },
-        header_figures=header_figures,
+        header_figures={
+            name: sections.header_figure(display, data.tasks[name].samples, described[name].real_name)
+            for name, display in displays.items()
+            if data.tasks[name].samples
+        },
         facts={
-            "Data": "; ".join(dict.fromkeys(data[name]["label"] for name in displays)),
-            "Preset": run["preset"],
-            "Seeds": ", ".join(str(seed) for seed in run["seeds"]),
-            "Device": run["device"],
+            "Data": "; ".join(dict.fromkeys(description.label for description in described.values())),
+            "Preset": data.run.preset,
+            "Seeds": ", ".join(map(str, data.run.seeds)),
+            "Device": ", ".join(data.run.devices),
         },
         judged={display.title: _judged_claims(claims, name) for name, display in displays.items()},
         not_run=[record for record in claims.records if record["verdict"] == NOT_RUN],
         score={verdict: verdicts.count(verdict) for verdict in SYMBOLS if verdict in verdicts},
         symbols=SYMBOLS,
-        findings=findings,
+        findings=len(data.contradictions),
         chapters=chapters,
-        selection=run["selection"],
+        selection=data.run.selection,
         inventories={
-            "Parameters": _flattened(run["parameters"]),
-            **{f"Data: {display.title.lower()}": _flattened(data[name]) for name, display in displays.items()},
+            "Parameters": _flattened(data.run.parameters),
+            **{
+                f"Data: {display.title.lower()}": _flattened(
+                    {key: value for key, value in vars(described[name]).items() if value is not None}
+                )
+                for name, display in displays.items()
+            },
         },
         glossary=dict(itertools.chain(*(display.glossary.items() for display in displays.values()), GLOSSARY.items())),
     )
@@ -230,13 +209,13 @@ def _judged_claims(claims: Table, task: str) -> list[Record]:
     return [record for record in claims.records if record["verdict"] != NOT_RUN and record["task"] == task]
 
 
-def _banner(standins: Sequence[Mapping[str, Any]]) -> str:
+def _banner(standins: Sequence[DataDescription]) -> str:
     """What is said once of all tasks that ran on a stand-in; empty where none did."""
     if not standins:
         return ""
-    label = " and ".join(dict.fromkeys(data["label"] for data in standins))
+    label = " and ".join(dict.fromkeys(data.label for data in standins))
     roles = "; ".join(
-        f"{data['synthetic']} in the simulator's role, and {data['real']} in that of real images" for data in standins
+        f"{data.synthetic} in the simulator's role, and {data.real} in that of real images" for data in standins
     )
     return (
         f"{label[:1].upper()}{label[1:]}: {roles}. This is not the paper's data: compare directions, significance "

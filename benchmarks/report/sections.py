@@ -11,6 +11,7 @@ import pandas as pd
 
 from benchmarks import paper
 from benchmarks.report import figures, results
+from benchmarks.report.data import Samples
 from benchmarks.report.display import DISPLAYS, Display
 from benchmarks.report.figures import Drawing, draw
 from benchmarks.report.tables import Table, percent
@@ -60,7 +61,7 @@ class Section:
     note: str = ""
 
 
-def header_figure(display: Display, samples: Mapping[str, np.ndarray], real: str) -> TileFigure:
+def header_figure(display: Display, samples: Samples, real: str) -> TileFigure:
     """Figure 5 or 8 in a few columns, for the page's head: synthetic over refined over real images, as in `pairs`."""
     rows = [display.to_pictures(samples[name][:HEADER_TILES]) for name in ("synthetic", "refined", "real")]
     height, width = rows[0].shape[1:3]
@@ -73,7 +74,7 @@ def header_figure(display: Display, samples: Mapping[str, np.ndarray], real: str
     )
 
 
-def pairs(display: Display, samples: Mapping[str, np.ndarray], real: str) -> Section:
+def pairs(display: Display, samples: Samples, real: str) -> Section:
     """Figure 5 or 8. `samples`: synthetic, refined (K, H, W) and real (M, H, W); `real` names the latter.
 
     Shows what `header_figure` does not: no picture is on the page twice. The figure's file has all.

@@ -1,12 +1,12 @@
 """Algorithm 1 and the estimator's training by step: what the losses of a run looked like."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from benchmarks.report import figures
+from benchmarks.report.data import SampleGrids
 from benchmarks.report.display import Display
 from benchmarks.report.figures import draw
 from benchmarks.report.sections import Plot, Section, TileFigure, png
@@ -82,8 +82,8 @@ def refiner(display: Display, losses: pd.DataFrame) -> Section:
     )
 
 
-def convergence(display: Display, grids: Mapping[int, np.ndarray]) -> Section:
-    """Figure 16. `grids`: step -> synthetic over refined over real images, uint8 (3 H, W), the outer rows alike."""
+def convergence(display: Display, grids: SampleGrids) -> Section:
+    """Figure 16. Synthetic and real images are the same in each of `grids`."""
     steps = sorted(grids)
     synthetic, _, real = np.split(grids[steps[0]], 3)
     sheet = np.concatenate([synthetic, *(np.split(grids[step], 3)[1] for step in steps), real])

@@ -4,7 +4,6 @@ import json
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +45,15 @@ from benchmarks.evaluation.tasks import (
     Task,
     split,
 )
-from benchmarks.report.page import build
+from benchmarks.report import build
+from benchmarks.report.data import AblationData, DataDescription, Domain, ReportData, RunDescription, TaskData
 
 REPORTS = Path("reports")
-FAMILIES = {  # from the same rows
+FAMILIES = {  # of comparisons, all from the rows of one task
     "gaze": (GAZE, ABLATIONS, TABLE3, NEGATIVE_CONTROLS["gaze"], GAZE_UNSEEN),
     "hand": (HAND, NEGATIVE_CONTROLS["hand"]),
 }
+DOMAINS = {"synthetic": "synthetic", "real": "real, unlabelled", "test": "test"}  # store -> its name on the page
 PAIRS, REALS = 12, 12
 INTERVAL = {"value": "", "low": "/low", "high": "/high"}  # of a figure in MLflow
 SELECTION = (
@@ -69,104 +70,89 @@ SELECTION = (
 
 def run(params: Params, tasks: Sequence[str] = tuple(TASKS), out: Path = REPORTS, pictures: bool = True) -> None:
     """The report of some tasks in `out`; `pictures` False leaves out every image of the data, as of real persons."""
-    rows, losses, samples, measured, data, inventory, grids = {}, {}, {}, {}, {}, {}, {}
-    families, devices = [], set()
-    for name in tasks:
-        stores = {store: open_store(Path("stores") / name / store, name) for store in ("synthetic", "real", "test")}
-        refined = open_store(Path("stores") / name / instance("refined", params.seeds[0]), name)
-        sources = getattr(params.data, name)
-        measured[name] = [_measured(instance(name, seed)) for seed in params.seeds]
-        losses[name], used = _events(name)
-        devices |= used
-        if pictures:
-            samples[name] = _samples(stores["synthetic"], refined, stores["real"])
-            grids[name] = _grids(instance(name, params.seeds[0]))
-        data[name] = _described(name, sources, stores)
-        inventory[name] = [_inventory(name, store, pictures) for store in ("synthetic", "real", "test")]
-        kind = {
-            "test_data": _identity(sources.test, stores["test"]),
-            "preset": params.preset,
-            "stand_in": not isinstance(sources.test, MPIIGazeFiles | NYUFiles),  # for the paper's own test images
-        }
-        files = [Path("results") / f"{name}.parquet"]
-        if name == "gaze" and (earlier := Path("results/baselines.parquet")).exists():
-            files.append(earlier)
-        found = pd.concat(map(pd.read_parquet, files), ignore_index=True)
-        for task in FAMILIES[name]:
-            chosen = judged(found, task)
-            known = task.among(chosen["condition"].unique())
-            chosen = chosen.query("condition in @known.conditions")
-            if known.claims and len(chosen):  # else a condition or more of what it compares was not trained
-                families.append((chosen, known, kind, params.evaluation))
-            if task.name == name:
-                rows[name] = chosen
-    summaries = side_by_side(_summarised, families, cores())
-    metrics: dict[str, Any] = summary.merge(*summaries) | {"guards": guards.collect(Path(), tasks, params.seeds)}
-    ablated = _ablated(params, pictures) if "gaze" in tasks and params.ablations else ({}, {})
-    claims, findings = verdicts.claims(metrics, measured | ablated[1], _colour(params)), verdicts.contradictions()
-    with whole(out / ".building") as beside:
-        beside.mkdir()
-        build(
-            beside,
-            metrics=metrics,
-            rows=rows,
-            losses=losses,
-            samples=samples,
-            measured=measured,
-            inventory=inventory,
-            claims=claims,
-            findings=findings,
-            grids=grids,
-            ablated=ablated,
-            data=data,
-            run={
-                "preset": params.preset,
-                "seeds": params.seeds,
-                "device": ", ".join(sorted(devices)),
-                "parameters": params.model_dump(exclude={"preset", "seeds", "data"}),
-                "selection": SELECTION,
-            },
-        )
-        summary.write(metrics, beside / "results.json")
-        summary.write(summary.headline(metrics, [claim.verdict for claim in claims]), beside / "metrics.json")
-        judged = {"claims": list(map(asdict, claims)), "contradictions": list(map(asdict, findings))}
-        (beside / "claims.json").write_text(json.dumps(judged, indent=2, ensure_ascii=False) + "\n")
-        (beside / "plots").mkdir()
-        for name in tasks:
-            plots = {name: _curves(rows[name], TASKS[name].among(metrics[name]))} | _training(losses[name], name)
-            for plot, table in plots.items():
-                table.to_csv(beside / "plots" / f"{plot}.csv", index=False, float_format="%.6g")
-        for made in sorted(beside.iterdir()):
+    data = gather(params, tasks, pictures)
+    with whole(out / ".building") as staging:
+        staging.mkdir()
+        build(staging, data)
+        _write_plots(staging / "plots", data)
+        for made in sorted(staging.iterdir()):
             remove(out / made.name)
             made.rename(out / made.name)
     remove(out / ".building")
     if out == REPORTS and set(tasks) == set(TASKS):
         try:
-            _record(params, metrics, claims, pictures)
+            _log(params, data, pictures)
         except UserError as error:  # a diary stops no report; `make run` and `sync` send what is missing
             print(f"report: not in MLflow yet: {error}", flush=True)
     print(f"report: {out / 'index.html'} and {out / 'results.json'}", flush=True)
 
 
-def _record(params: Params, metrics: dict[str, Any], claims: Sequence[verdicts.JudgedClaim], pictures: bool) -> None:
+def gather(params: Params, tasks: Sequence[str], pictures: bool) -> ReportData:
+    """All that the report says, from the files that earlier stages wrote."""
+    task_data, families, devices = {}, [], set()
+    for name in tasks:
+        stores = {store: open_store(Path("stores") / name / store, name) for store in DOMAINS}
+        sources = getattr(params.data, name)
+        rows = _rows(name)
+        losses, used = _losses(name)
+        devices |= used
+        test = {
+            "test_data": _identity(sources.test, stores["test"]),
+            "preset": params.preset,
+            "stand_in": not isinstance(sources.test, MPIIGazeFiles | NYUFiles),  # for the paper's own test images
+        }
+        trained = {family.name: _trained(rows, family) for family in FAMILIES[name]}
+        for chosen, family in trained.values():
+            if family.claims and len(chosen):  # else a condition or more of what it compares was not trained
+                families.append((chosen, family, test, params.evaluation))
+        task_data[name] = TaskData(
+            rows=trained[name][0],
+            losses=losses,
+            measures=[_measures(instance(name, seed)) for seed in params.seeds],
+            domains=[_domain(name, store, opened, pictures) for store, opened in stores.items()],
+            description=_description(name, sources, stores),
+            samples=_samples(name, params.seeds[0], stores) if pictures else {},
+            sample_grids=_sample_grids(instance(name, params.seeds[0])) if pictures else {},
+        )
+    metrics: dict[str, Any] = summary.merge(*side_by_side(_summarised, families, cores()))
+    metrics["guards"] = guards.collect(Path(), tasks, params.seeds)
+    ablations = _ablations(params, pictures) if "gaze" in tasks and params.ablations else AblationData()
+    measures = {**{name: task.measures for name, task in task_data.items()}, **ablations.measures}
+    return ReportData(
+        metrics=metrics,
+        tasks=task_data,
+        claims=verdicts.claims(metrics, measures, _figure6(params)),
+        contradictions=verdicts.contradictions(),
+        run=RunDescription(
+            preset=params.preset,
+            seeds=params.seeds,
+            devices=sorted(devices),
+            parameters=params.model_dump(exclude={"preset", "seeds", "data"}),
+            selection=SELECTION,
+        ),
+        ablations=ablations,
+    )
+
+
+def _log(params: Params, data: ReportData, pictures: bool) -> None:
     """The whole pipeline as one run of MLflow: its parameters and data, Tables 2 and 4, the report."""
-    judged = [claim.verdict for claim in claims]
+    judged = [claim.verdict for claim in data.claims]
     figures = {f"claims/{verdict}": float(judged.count(verdict)) for verdict in (*summary.COUNTED, "inconclusive")}
-    data, sheets = {}, {}
+    inputs, sheets = {}, {}
     for task, metric in summary.HEADLINE_METRIC.items():
-        for condition, found in metrics[task].items():
-            figures |= {f"{task}/{condition}{end}": found[metric][key] for key, end in INTERVAL.items()}
-        for domain in ("synthetic", "real", "test"):
+        for condition, estimates in data.metrics[task].items():
+            figures |= {f"{task}/{condition}{end}": estimates[metric][key] for key, end in INTERVAL.items()}
+        for domain in DOMAINS:
             store = open_store(Path("stores") / task / domain, task)
-            data[f"{task}-{domain}"] = store.digest, len(store)
-            sheets[f"{task}-{domain}"] = _sheet(task, domain)
+            inputs[f"{task}-{domain}"] = store.digest, len(store)
+            sheets[f"{task}-{domain}"] = _contact_sheet(task, domain)
     with tracking.run(
         tracking.DIARY / "report" / f"{time.time_ns():d}",
         experiment="pipelines",
         name=os.environ.get("DVC_EXP_NAME") or params.preset,
         params=tracking.flatten(params.model_dump(mode="json")),  # MLflow compares those that differ
         tags={"stage": "report", "preset": params.preset},
-        inputs=data,
+        inputs=inputs,
         live=False,
     ) as run:
         run.final(figures)
@@ -177,59 +163,76 @@ def _record(params: Params, metrics: dict[str, Any], claims: Sequence[verdicts.J
     tracking.sync(tracking.DIARY / "report")
 
 
-def _summarised(chosen: pd.DataFrame, task: Task, kind: dict[str, Any], settings: Evaluation) -> dict[str, Any]:
-    return summary.summarise(chosen, task, np.random.default_rng(settings.seed), kind, settings.resamples)
+def _summarised(rows: pd.DataFrame, task: Task, test: dict[str, Any], settings: Evaluation) -> dict[str, Any]:
+    return summary.summarise(rows, task, np.random.default_rng(settings.seed), test, settings.resamples)
 
 
-def judged(found: pd.DataFrame, task: Task) -> pd.DataFrame:
+def _rows(name: str) -> pd.DataFrame:
+    """One a test image, condition and seed: of the estimators, and for gaze of Table 3's earlier methods."""
+    files = [Path("results") / f"{name}.parquet"]
+    if name == "gaze" and (earlier := Path("results/baselines.parquet")).exists():
+        files.append(earlier)
+    return pd.concat(map(pd.read_parquet, files), ignore_index=True)
+
+
+def _trained(rows: pd.DataFrame, task: Task) -> tuple[pd.DataFrame, Task]:
+    """The rows that a task's numbers are of, and the task with those of its conditions that were trained."""
+    chosen = rows_of(rows, task)
+    trained = task.among(chosen["condition"].unique())
+    return chosen.query("condition in @trained.conditions"), trained
+
+
+def rows_of(rows: pd.DataFrame, task: Task) -> pd.DataFrame:
     """The rows that a task's numbers are of: gaze is judged on persons whom the refiner saw, as in the paper.
 
     Where the test has none of them, on all; then there is no table of unseen persons beside it.
     """
     if task in NEGATIVE_CONTROLS.values():
-        found = split(found, task)
+        rows = split(rows, task)
     if "seen" not in task.identity:
-        return found
-    seen = found.query("seen == True")
+        return rows
+    seen = rows.query("seen == True")
     if task is GAZE_UNSEEN:
-        return found.query("seen == False") if len(seen) else seen
-    return seen if len(seen) else found
+        return rows.query("seen == False") if len(seen) else seen
+    return seen if len(seen) else rows
 
 
-def _measured(name: str) -> dict[str, Any]:
+def _measures(name: str) -> dict[str, Any]:
     """What stage measure found of one refiner's images."""
     return json.loads((Path("results/measures") / f"{name}.json").read_text())
 
 
-def _ablated(params: Params, pictures: bool) -> tuple[dict[str, np.ndarray], dict[str, list[dict[str, Any]]]]:
-    """Of section 3.3's ablations and the whole method, by condition: some images alike, what stage measure found."""
+def _ablations(params: Params, pictures: bool) -> AblationData:
     stores, seed = Path("stores/gaze"), params.seeds[0]
-    whole = {"synthetic": stores / "synthetic", "refined": stores / instance("refined", seed)}
-    varied = {f"refined_{variant}": stores / instance("refined", seed, variant) for variant in params.ablations}
-    sample = {condition: open_store(path, "gaze") for condition, path in {**whole, **varied}.items()}
-    shown = np.linspace(0, len(sample["synthetic"]) - 1, PAIRS, dtype=int)
-    measured = {"refined": [_measured(instance("gaze", seed)) for seed in params.seeds]} | {
-        f"refined_{variant}": [_measured(instance("gaze", seed, variant)) for seed in params.seeds]
+    paths = {"synthetic": stores / "synthetic", "refined": stores / instance("refined", seed)}
+    paths |= {f"refined_{variant}": stores / instance("refined", seed, variant) for variant in params.ablations}
+    opened = {condition: open_store(path, "gaze") for condition, path in paths.items()}
+    shown = np.linspace(0, len(opened["synthetic"]) - 1, PAIRS, dtype=int)
+    measures = {"refined": [_measures(instance("gaze", seed)) for seed in params.seeds]} | {
+        f"refined_{variant}": [_measures(instance("gaze", seed, variant)) for seed in params.seeds]
         for variant in params.ablations
     }
-    return {condition: store.images[shown] for condition, store in sample.items()} if pictures else {}, measured
+    samples = {condition: store.images[shown] for condition, store in opened.items()} if pictures else {}
+    return AblationData(samples, measures)
 
 
-def _colour(params: Params) -> dict[str, Any]:
+def _figure6(params: Params) -> dict[str, Any]:
     """What benchmarks/figure6 found, where it was run with these parameters."""
     file = Path("results/figure6.json")
     found = json.loads(file.read_text()) if file.exists() else {}
     return found if found.get("parameters") == params.model_dump(mode="json", include=FIGURE6) else {}
 
 
-def _grids(name: str) -> dict[int, np.ndarray]:
+def _sample_grids(name: str) -> dict[int, np.ndarray]:
     """Step -> the sample grid that a SimGAN training showed then, uint8 (3 H, W)."""
     files = sorted((Path("runs/train-simgan") / name / "images").glob("samples_*.png"))
     return {int(file.stem.split("_")[-1]): np.asarray(Image.open(file).convert("L")) for file in files}
 
 
-def _samples(synthetic: Store, refined: Store, real: Store) -> dict[str, np.ndarray]:
+def _samples(name: str, seed: int, stores: dict[str, Store]) -> dict[str, np.ndarray]:
     """What Figures 5 and 8 show: the same images synthetic and refined, and real ones; hands in the frontal view."""
+    synthetic, real = stores["synthetic"], stores["real"]
+    refined = open_store(Path("stores") / name / instance("refined", seed), name)
     frontal = np.arange(len(synthetic))
     if "view" in synthetic.labels:
         frontal = np.flatnonzero(synthetic.labels["view"] == 0)
@@ -248,7 +251,7 @@ def _identity(source: EyeSource | HandSource, store: Store) -> str:
     return str(source) if isinstance(source, Simulator | Camera | Kinect) else store.digest
 
 
-def _described(name: str, sources: GazeData | HandData, stores: dict[str, Store]) -> dict[str, Any]:
+def _description(name: str, sources: GazeData | HandData, stores: dict[str, Store]) -> DataDescription:
     things = {"gaze": "eyes", "hand": "hands"}[name]
     seen = {
         "gaze": "eyes seen by another camera, the stand-in,",
@@ -256,48 +259,44 @@ def _described(name: str, sources: GazeData | HandData, stores: dict[str, Store]
     }
     standin = isinstance(sources.test, Camera | Kinect)
     rendered = isinstance(sources.synthetic, Simulator)
-    described = {
-        "label": "embedded stand-in" if standin else "real images",
-        "standin": standin,
-        "synthetic": f"rendered {things}" if rendered else _called(sources.synthetic),
-        "real": seen[name] if standin else _called(sources.test),
-        "sources": sources.model_dump(),
-        "images": {"synthetic": len(stores["synthetic"]), "real, unlabelled": len(stores["real"])}
-        | {"test": len(stores["test"])},
-        "digests": {store: opened.digest for store, opened in stores.items()},
-    }
-    if isinstance(sources.test, Kinect):
-        described["masked"] = sources.test.masked
-    return described
+    return DataDescription(
+        label="embedded stand-in" if standin else "real images",
+        standin=standin,
+        synthetic=f"rendered {things}" if rendered else _source_name(sources.synthetic),
+        real=seen[name] if standin else _source_name(sources.test),
+        sources=sources.model_dump(),
+        images={DOMAINS[store]: len(opened) for store, opened in stores.items()},
+        digests={store: opened.digest for store, opened in stores.items()},
+        masked=sources.test.masked if isinstance(sources.test, Kinect) else None,
+    )
 
 
-def _called(source: EyeSource | HandSource) -> str:
+def _source_name(source: EyeSource | HandSource) -> str:
     """A source on disk by the name of its folder."""
     if isinstance(source, Several):
-        return " and ".join(map(_called, source.parts))
+        return " and ".join(map(_source_name, source.parts))
     return Path(source.path).name if isinstance(source, OnDisk) else source.source
 
 
-def _sheet(task: str, domain: str) -> Path:
+def _contact_sheet(task: str, domain: str) -> Path:
     return Path("runs/load-synthesis") / f"{task}-{domain}" / "contact_sheet.png"
 
 
-def _inventory(task: str, domain: str, pictures: bool) -> dict[str, Any]:
+def _domain(task: str, name: str, store: Store, pictures: bool) -> Domain:
     """What load-synthesis made of a domain: numbers, persons, directions of gaze, what it rejected, a contact sheet."""
-    store = open_store(Path("stores") / task / domain, task)
-    known = store if "labels" in store.info["digests"] else open_store(store.path.with_name("real_labelled"), task)
-    found = store.info.get("summary", {})
-    persons = known.columns(["person"])["person"].value_counts().sort_index()
-    gaze = known.columns(["gaze_x", "gaze_y", "gaze_z"]).dropna().to_numpy()
-    return {
-        "domain": {"synthetic": "synthetic", "real": "real, unlabelled", "test": "test"}[domain],
-        "images": len(store),
-        "persons": persons.to_dict(),
-        "rejected": found.get("rejected", 0),
-        "rejected_first": found.get("rejected_first", []),
-        "gaze": _angles(gaze) if len(gaze) else None,
-        "sheet": _sheet(task, domain).read_bytes() if pictures else None,
-    }
+    labelled = store if "labels" in store.info["digests"] else open_store(store.path.with_name("real_labelled"), task)
+    loaded = store.info.get("summary", {})
+    persons = labelled.columns(["person"])["person"].value_counts().sort_index()
+    gaze = labelled.columns(["gaze_x", "gaze_y", "gaze_z"]).dropna().to_numpy()
+    return Domain(
+        name=DOMAINS[name],
+        images=len(store),
+        persons=persons.to_dict(),
+        rejected=loaded.get("rejected", 0),
+        rejected_first=loaded.get("rejected_first", []),
+        gaze=_angles(gaze) if len(gaze) else None,
+        contact_sheet=_contact_sheet(task, name).read_bytes() if pictures else None,
+    )
 
 
 def _angles(gaze: np.ndarray) -> np.ndarray:
@@ -306,8 +305,17 @@ def _angles(gaze: np.ndarray) -> np.ndarray:
     return np.degrees(np.stack([np.arcsin(np.clip(-y, -1, 1)), np.arctan2(-x, -z)], axis=1))
 
 
+def _write_plots(folder: Path, data: ReportData) -> None:
+    """What `dvc plots` draws and `dvc plots diff` compares: CSV files of a task's curves and of its trainings."""
+    folder.mkdir()
+    for name, task in data.tasks.items():
+        plots = {name: _curves(task.rows, TASKS[name].among(data.metrics[name]))} | _training(task.losses, name)
+        for plot, table in plots.items():
+            table.to_csv(folder / f"{plot}.csv", index=False, float_format="%.6g")
+
+
 def _curves(rows: pd.DataFrame, task: Task) -> pd.DataFrame:
-    """Cumulative curves, mean over seeds, one column a condition: what `dvc plots diff` compares."""
+    """Cumulative curves, mean over seeds, one column a condition."""
     errors, grid, unit = {
         "gaze": (GAZE.errors, np.arange(0, 25.5, 0.5), "degrees"),
         "hand": (PIXELS, np.arange(0, 30.5, 0.5), "pixels"),
@@ -320,7 +328,7 @@ def _curves(rows: pd.DataFrame, task: Task) -> pd.DataFrame:
 
 
 def _training(losses: pd.DataFrame, task: str) -> dict[str, pd.DataFrame]:
-    """For `dvc plots`, means over seeds by step: SimGAN's losses, label-free criteria, estimators' validation loss."""
+    """Means over seeds by step: SimGAN's losses, label-free criteria, estimators' validation loss."""
     simgan = losses.query("stage == 'train-simgan' and condition == ''").pivot_table("value", "step", "metric")
     loss = simgan[["train/realism", "train/self_regularization", "train/discriminator"]].dropna()
     criteria = simgan[["measure/patches", "measure/edges", "measure/spectrum"]]
@@ -333,7 +341,7 @@ def _training(losses: pd.DataFrame, task: str) -> dict[str, pd.DataFrame]:
     }
 
 
-def _events(task: str) -> tuple[pd.DataFrame, set[str]]:
+def _losses(task: str) -> tuple[pd.DataFrame, set[str]]:
     """The losses of all trainings of a task, one value a row, and the devices they ran on."""
     rows, devices = [], set()
     for folder in sorted(path.parent for path in Path("runs").glob(f"train-*/{task}*/*/run.json")):

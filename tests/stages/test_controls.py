@@ -131,9 +131,9 @@ def test_a_person_is_judged_by_the_fold_that_never_saw_it(workspace: Path, tiny:
 
 def test_gaze_is_judged_on_persons_whom_the_refiner_saw_where_there_are_any():
     rows = pd.DataFrame({"seen": [True, False, True], "image": range(3)})
-    assert report.judged(rows, GAZE)["image"].to_list() == [0, 2]
-    assert report.judged(rows, GAZE_UNSEEN)["image"].to_list() == [1]
+    assert report.rows_of(rows, GAZE)["image"].to_list() == [0, 2]
+    assert report.rows_of(rows, GAZE_UNSEEN)["image"].to_list() == [1]
     unseen = rows.assign(seen=False)
-    assert len(report.judged(unseen, GAZE)) == 3
-    assert len(report.judged(unseen, GAZE_UNSEEN)) == 0
-    assert len(report.judged(rows.drop(columns="seen"), HAND)) == 3
+    assert len(report.rows_of(unseen, GAZE)) == 3
+    assert len(report.rows_of(unseen, GAZE_UNSEEN)) == 0
+    assert len(report.rows_of(rows.drop(columns="seen"), HAND)) == 3
