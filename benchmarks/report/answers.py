@@ -31,9 +31,7 @@ def answer(display: Display, metrics: Mapping[str, Any]) -> str:
     a, b = (_estimate(display, metrics, comparison, side) for side in ("a", "b"))
     metric = display.metrics[comparison["metric"]].lower()
     verdict = comparison["verdict"]
-    text = (
-        f"{ANSWERS[verdict]}: trained on refined images an estimator reaches {a} ({metric}), on synthetic ones {b}."
-    )
+    text = f"{ANSWERS[verdict]}: trained on refined images an estimator reaches {a} ({metric}), on synthetic ones {b}."
     share = (comparison.get("share_of_closable_gap") or {}).get("value")
     if share is not None and verdict == "reproduced":  # of an effect that may be none, a share says nothing
         text += f" That is {share:.0%} of what a perfect refiner could win here."

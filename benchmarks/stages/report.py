@@ -178,7 +178,7 @@ def _rows(name: str) -> pd.DataFrame:
 def _trained(rows: pd.DataFrame, task: Task) -> tuple[pd.DataFrame, Task]:
     """The rows that a task's numbers are of, and the task with those of its conditions that were trained."""
     chosen = rows_of(rows, task)
-    trained = task.among(chosen["condition"].unique())
+    trained = task.among(list(chosen["condition"].unique()))
     return chosen.query("condition in @trained.conditions"), trained
 
 
