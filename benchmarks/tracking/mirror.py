@@ -1,5 +1,6 @@
 """A run folder of section 3's experiments as an MLflow run: the only code that writes to MLflow."""
 
+import importlib
 import itertools
 import json
 import re
@@ -13,6 +14,7 @@ from benchmarks.tracking.destination import artifact_root, is_server
 from benchmarks.tracking.events import KILLED, RUNNING, RunFolder, is_alive, this_process
 
 KEY = "simgan.run_key"
+LOADER = "benchmarks.pyfunc"  # by name, as MLflow does: no stage reaches it
 MODEL = "simgan.model"  # digest of the weights that were sent as a model
 SENT = "simgan.sent"  # the folder's extent when all of it had been sent
 HOST, PID, PROCESS_STARTED = "simgan.host", "simgan.pid", "simgan.process_started"
@@ -88,10 +90,8 @@ class Mirror:
         import numpy as np
         from mlflow.models import Model, infer_signature
 
-        from benchmarks import pyfunc
-
         folder = str(self.folder.model)
-        network = pyfunc.Model(*self.folder.model.glob("*.safetensors"))
+        network = importlib.import_module(LOADER).Model(*self.folder.model.glob("*.safetensors"))
         example = np.load(self.folder.model / "example.npy")
         mlflow.set_tracking_uri(self.client.tracking_uri)
         mlflow.set_experiment(experiment_id=self.experiment)
@@ -100,7 +100,7 @@ class Mirror:
             mlflow.pyfunc,
             name=network.kind,
             run_id=self.run_id,
-            loader_module=pyfunc.__name__,
+            loader_module=LOADER,
             data_path=folder,
             signature=infer_signature(example, network.predict(example)),
             input_example=example,
