@@ -10,15 +10,22 @@ class History:
     """Buffer of refined images generated at any time during training (Figure 4).
 
     It starts empty, fills up to `capacity` (the paper's B, not given there), and from then on new images replace
-    random old ones. It lives in host memory whatever the device of the networks.
+    random old ones. It lives in host memory whatever the device of the networks, which grants room for all at once and
+    takes it as they come.
     """
 
     def __init__(self, capacity: int):
         self.capacity = capacity
-        self.images = torch.empty(0)
+        self.room = torch.empty(0)
+        self.held = 0
 
     def __len__(self) -> int:
-        return len(self.images)
+        return self.held
+
+    @property
+    def images(self) -> Tensor:
+        """Those held (N, C, H, W)."""
+        return self.room[: self.held]
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
         """`count` random images (count, C, H, W), none twice; (0,) while fewer are held."""
@@ -30,14 +37,22 @@ class History:
         """After each D step: store b/2 newly refined images (n, C, H, W), in random places once full."""
         new = new.detach().cpu()
         free = min(self.capacity - len(self), len(new))
-        if free:
-            self.images = torch.cat((self.images, new[:free])) if len(self) else new[:free].clone()
+        self._fill(new[:free])
         replacing = new[free:][: self.capacity]
         if len(replacing):
             self.images[torch.randperm(len(self), generator=generator)[: len(replacing)]] = replacing
 
+    def _fill(self, new: Tensor) -> None:
+        if not len(new):
+            return
+        if not self.held:
+            self.room = new.new_empty((self.capacity, *new.shape[1:]))
+        self.room[self.held : self.held + len(new)] = new
+        self.held += len(new)
+
     def state_dict(self) -> dict[str, Any]:
-        return {"images": self.images}
+        return {"images": self.images.clone()}  # else torch would save all the room
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.images = state["images"]
+        self.held = 0
+        self._fill(state["images"])

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.evaluation import curves
-from benchmarks.evaluation.tasks import GAZE, weighted_within
+from benchmarks.evaluation.curves import weighted_within
+from benchmarks.evaluation.tasks import GAZE
 
 ERRORS = np.array([6.9, 7.0, 7.0, 7.1, 13.0, 20.0])
 

@@ -84,6 +84,8 @@ def test_every_instance_has_its_threads_in_cores(monkeypatch, threads: int | Non
     monkeypatch.setattr(instances, "cores", lambda: 6)
     assert at_once(Compute(device="cpu", threads=threads)) == count
     monkeypatch.setattr(instances, "choose_device", lambda _: torch.device("cuda"))
+    assert at_once(Compute(device="auto", threads=threads)) == min(count, 4)
+    monkeypatch.setattr(instances, "choose_device", lambda _: torch.device("mps"))
     assert at_once(Compute(device="auto", threads=threads)) == 1
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, ttest_ind
 
 from benchmarks.evaluation import significance
-from benchmarks.evaluation.tasks import GAZE, weighted_mean, weighted_median
+from benchmarks.evaluation.curves import weighted_mean, weighted_median
+from benchmarks.evaluation.tasks import GAZE
 
 STATISTICS = {name: metric.statistic for name, metric in GAZE.metrics.items()}
 

@@ -8,34 +8,9 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.core.config import UNREFINED
-from benchmarks.evaluation.curves import hits, worst
+from benchmarks.evaluation.curves import weighted_joint_mean, weighted_mean, weighted_median, weighted_within, worst
 
 Statistic = Callable[[np.ndarray, np.ndarray], np.ndarray]
-
-
-def weighted_mean(errors: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Means of errors (N,) under the integer weights (R, N) of R resamples -> (R,)."""
-    return weights @ errors / weights.sum(axis=1)
-
-
-def weighted_median(errors: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Medians of errors (N,) repeated `weights` (R, N) times -> (R,): numpy.median of each resample."""
-    order = np.argsort(errors, kind="stable")
-    ranks = np.cumsum(weights[:, order], axis=1, dtype=np.int32)
-    middles = [((row[-1] - 1) // 2, row[-1] // 2) for row in ranks]
-    lower, upper = np.array([row.searchsorted(pair, "right") for row, pair in zip(ranks, middles, strict=True)]).T
-    return (errors[order][lower] + errors[order][upper]) / 2
-
-
-def weighted_joint_mean(errors: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Means of errors (N, J) under weights (R, N) -> (R,): every joint counts alike, NaN is left out."""
-    known = ~np.isnan(errors)
-    return weights @ np.where(known, errors, 0).sum(axis=1) / (weights @ known.sum(axis=1))
-
-
-def weighted_within(errors: np.ndarray, weights: np.ndarray, *, d: float) -> np.ndarray:
-    """Fractions of errors (N,) or (N, J) that are at most d, under weights (R, N) -> (R,)."""
-    return weighted_mean(hits(errors, d).reshape(len(errors), -1).mean(axis=1), weights)
 
 
 def every(errors: np.ndarray) -> np.ndarray:

@@ -218,8 +218,8 @@ def _banner(standins: Sequence[DataDescription]) -> str:
         f"{data.synthetic} in the simulator's role, and {data.real} in that of real images" for data in standins
     )
     return (
-        f"{label[:1].upper()}{label[1:]}: {roles}. This is not the paper's data: compare directions, significance "
-        "and the share of the gap closed, and no number of ours with one of the paper's."
+        f"{label[:1].upper()}{label[1:]}: {roles}. This is not the paper's data: compare directions and "
+        "significance, and no number of ours with one of the paper's."
     )
 
 

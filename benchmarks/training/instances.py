@@ -9,6 +9,8 @@ from benchmarks.core.files import remove
 from benchmarks.core.workers import cores, side_by_side
 from benchmarks.training.tensors import choose_device
 
+SHARING = 4
+
 
 def run_all(piece: Callable[..., Path | None], instances: Sequence[tuple[Any, ...]], compute: Compute) -> None:
     """`piece` for each of the instances, `at_once` side by side.
@@ -22,7 +24,11 @@ def run_all(piece: Callable[..., Path | None], instances: Sequence[tuple[Any, ..
 
 
 def at_once(compute: Compute) -> int:
-    """How many instances run side by side: as many as have `compute.threads` cores each; else one."""
-    if choose_device(compute).type != "cpu" or not compute.threads:
+    """How many instances run side by side: as many as have `compute.threads` cores each, else one.
+
+    On one GPU at most `SHARING`, which fill it between them: small networks wait for the CPU to launch their kernels.
+    """
+    if not compute.threads:
         return 1
-    return max(1, cores() // compute.threads)
+    most = {"cpu": cores(), "cuda": SHARING}.get(choose_device(compute).type, 1)
+    return max(1, min(most, cores() // compute.threads))

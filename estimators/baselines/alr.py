@@ -16,7 +16,7 @@ def fit(
     head: np.ndarray,
     angles: np.ndarray,
     rng: np.random.Generator,
-    candidates: int = 150,
+    candidates: int = 99,
     nearest: int = 3,
 ) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     """The weights that reconstruct the test eye, applied to the gazes of those training eyes.
