@@ -219,6 +219,19 @@ def test_finding_draws_table_2_on_the_curves_at_13_and_off_them_at_7(page: Page)
     assert "at 12.99°" in page.text
 
 
+def test_estimators_that_did_not_learn_are_named(given: ReportData) -> None:
+    losses = given.tasks["gaze"].losses
+    assert training.failed(GAZE, losses) == ""
+    stuck = losses.assign(
+        value=losses["value"].where(
+            (losses["condition"] != "refined") | (losses["seed"] != 1) | (losses["metric"] != "val/loss"), 1.0
+        )
+    )
+    told = training.failed(GAZE, stuck)
+    assert told.startswith("1 of these estimators did not learn")
+    assert "refined, seed 1" in told
+
+
 def test_losses_drawn_are_those_that_algorithm_1_reports() -> None:
     networks = nn.Conv2d(1, 1, 1), nn.Conv2d(1, 2, 1)
     optimizers = [torch.optim.SGD(network.parameters(), lr=0.01) for network in networks]

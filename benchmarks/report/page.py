@@ -59,7 +59,7 @@ class Chapter:
     title: str
     sections: Sequence[Section]
     findings: Sequence[Contradiction] = ()  # before the sections
-    warning: str = ""  # before all
+    warnings: Sequence[str] = ()  # before all
 
 
 def build(out: Path, data: ReportData) -> None:
@@ -140,7 +140,7 @@ def _task_chapter(display: Display, data: ReportData) -> Chapter:
         short=name.capitalize(),
         title=display.title,
         sections=[section for section in parts if section],
-        warning=display.warning(task.description),
+        warnings=[text for text in (display.warning(task.description), training.failed(display, task.losses)) if text],
     )
 
 

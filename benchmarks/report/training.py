@@ -11,6 +11,8 @@ from benchmarks.report.display import Display
 from benchmarks.report.figures import draw
 from benchmarks.report.sections import Plot, Section, TileFigure, png
 
+FAILED = 3  # times the median of the same images' trainings
+
 
 @dataclass(frozen=True)
 class Loss:
@@ -57,6 +59,24 @@ ESTIMATOR = {
         "On held-out images of the same kind: what training stops by, never the labels of test images.",
     ),
 }
+
+
+def failed(display: Display, losses: pd.DataFrame) -> str:
+    """What to say of estimators whose validation loss ended over `FAILED` times their condition's median; else ""."""
+    events = losses[(losses["stage"] == display.estimator_stage) & (losses["metric"] == "val/loss")]
+    ended = events.loc[events["step"] == events.groupby(["condition", "seed"])["step"].transform("max")]
+    usual = ended.groupby("condition")["value"].transform("median")
+    found = [
+        f"{display.styles[condition].label}, seed {seed} (validation loss {value:.3f}, usual {median:.3f})"
+        for condition, seed, value, median in zip(ended["condition"], ended["seed"], ended["value"], usual, strict=True)
+        if value > FAILED * median
+    ]
+    if not found:
+        return ""
+    return (
+        f"{len(found)} of these estimators did not learn, and count in every number below: {'; '.join(found)}. "
+        "A lower learning rate is the usual mend."
+    )
 
 
 def refiner(display: Display, losses: pd.DataFrame) -> Section:

@@ -88,7 +88,11 @@ def run(params: Params, tasks: Sequence[str] = tuple(TASKS), out: Path = REPORTS
 
 
 def gather(params: Params, tasks: Sequence[str], pictures: bool) -> ReportData:
-    """All that the report says, from the files that earlier stages wrote."""
+    """All that the report says, from the files that earlier stages wrote. Raises UserError where one is absent."""
+    needed = [Path("results") / f"{name}.parquet" for name in tasks]
+    needed += [_measures_file(instance(name, seed)) for name in tasks for seed in params.seeds]
+    if absent := [path for path in needed if not path.exists()]:
+        raise UserError(f"{absent[0]}: not there, {len(absent)} of {len(needed)} results are missing; run `dvc repro`")
     task_data, families, devices = {}, [], set()
     for name in tasks:
         stores = {store: open_store(Path("stores") / name / store, name) for store in DOMAINS}
@@ -199,7 +203,11 @@ def rows_of(rows: pd.DataFrame, task: Task) -> pd.DataFrame:
 
 def _measures(name: str) -> dict[str, Any]:
     """What stage measure found of one refiner's images."""
-    return json.loads((Path("results/measures") / f"{name}.json").read_text())
+    return json.loads(_measures_file(name).read_text())
+
+
+def _measures_file(name: str) -> Path:
+    return Path("results/measures") / f"{name}.json"
 
 
 def _ablations(params: Params, pictures: bool) -> AblationData:

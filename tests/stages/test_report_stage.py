@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from benchmarks.core.config import Params
+from benchmarks.core.errors import UserError
 from benchmarks.datasets.store import open_store
 from benchmarks.measures import two_sample
 from benchmarks.stages import evaluate, load_synthesis, measure, refine, report, train_gaze, train_simgan
@@ -64,6 +65,11 @@ def is_within(row: list[np.ndarray], shown: list[np.ndarray]) -> bool:
     """Whether the pictures stand on the page in that order, one after the other."""
     starts = range(len(shown) - len(row) + 1)
     return any(all(map(np.array_equal, row, shown[start : start + len(row)])) for start in starts)
+
+
+def test_the_first_missing_result_is_named(workspace: Path, tiny: Tiny):
+    with pytest.raises(UserError, match=r"results/gaze.parquet: not there, 3 of 3 .* run `dvc repro`"):
+        report.run(tiny({"seeds": [0, 1]}), ["gaze"])
 
 
 def test_an_ablation_is_on_the_page_once_it_was_trained(workspace: Path, tiny: Tiny, monkeypatch: pytest.MonkeyPatch):
