@@ -352,7 +352,7 @@ def _training(losses: pd.DataFrame, task: str) -> dict[str, pd.DataFrame]:
 def _losses(task: str) -> tuple[pd.DataFrame, set[str]]:
     """The losses of all trainings of a task, one value a row, and the devices they ran on."""
     rows, devices = [], set()
-    for folder in sorted(path.parent for path in Path("runs").glob(f"train-*/{task}*/*/run.json")):
+    for folder in sorted(path.parent for path in Path("runs").glob(f"train-*/{task}*/**/run.json")):
         tags = json.loads((folder / "run.json").read_text())["tags"]
         devices.add(tags["env.device"])
         if tags["condition"] not in ("", *TASKS[task].conditions):
