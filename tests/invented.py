@@ -60,7 +60,8 @@ def invented_losses(rng: np.random.Generator, means: dict[str, float], stage: st
                 for metric, level in (("train/loss", 0.01), ("val/loss", 0.014)):
                     value = mean * level * (0.3 + np.exp(-epoch / 5)) * rng.normal(1, 0.04)
                     records.append((stage, condition, seed, 50 * epoch, metric, value))
-    return pd.DataFrame(records, columns=["stage", "condition", "seed", "step", "metric", "value"])
+    columns = ["stage", "condition", "seed", "step", "metric", "value"]
+    return pd.DataFrame(records, columns=columns).assign(fold="")
 
 
 def invented_measures(rng: np.random.Generator) -> list[dict]:

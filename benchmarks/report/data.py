@@ -50,7 +50,7 @@ class TaskData:
     """What a task's chapter is drawn from, beside the numbers."""
 
     rows: pd.DataFrame  # one a test image, condition and seed: the task's identity and errors, condition, seed, image
-    losses: pd.DataFrame  # one a value: stage, condition, seed, step, metric, value
+    losses: pd.DataFrame  # one a value: stage, condition, seed, fold ("" for none), step, metric, value
     measures: Sequence[Measures]  # one a seed
     domains: Sequence[Domain]  # synthetic, real, test
     description: DataDescription

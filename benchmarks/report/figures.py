@@ -151,13 +151,16 @@ def gap(ax: "Axes", shares: pd.DataFrame) -> None:
 
 
 def losses(ax: "Axes", events: pd.DataFrame, ylabel: str, styles: Mapping[str, ConditionStyle] | None = None) -> None:
-    """A line a run, thinned, not smoothed: condition, seed, step, value. Coloured by seed without styles."""
-    for seed in sorted(events["seed"].unique()):
+    """A line a run, thinned, not smoothed: condition, seed, fold, step, value. Coloured by seed without styles."""
+    first_of = events.groupby("condition")[["seed", "fold"]].apply(
+        lambda runs: min(runs.itertuples(index=False, name=None))
+    )
+    for seed, fold in sorted(set(zip(events["seed"], events["fold"], strict=True))):
         for name in styles or [""]:
-            line = events.query("seed == @seed and condition == @name").sort_values("step")
+            line = events.query("seed == @seed and fold == @fold and condition == @name").sort_values("step")
             line = line.iloc[:: -(-len(line) // POINTS) or 1]
             style = styles[name] if styles else ConditionStyle(f"seed {seed}", SEEDS[int(seed) % len(SEEDS)])
-            first = styles is None or seed == events["seed"].min()
+            first = styles is None or (seed, fold) == first_of[name]
             ax.plot(
                 line["step"],
                 line["value"],

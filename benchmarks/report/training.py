@@ -64,7 +64,7 @@ ESTIMATOR = {
 def failed(display: Display, losses: pd.DataFrame) -> str:
     """What to say of estimators whose validation loss ended over `FAILED` times their condition's median; else ""."""
     events = losses[(losses["stage"] == display.estimator_stage) & (losses["metric"] == "val/loss")]
-    ended = events.loc[events["step"] == events.groupby(["condition", "seed"])["step"].transform("max")]
+    ended = events.loc[events["step"] == events.groupby(["condition", "seed", "fold"])["step"].transform("max")]
     usual = ended.groupby("condition")["value"].transform("median")
     found = [
         f"{display.styles[condition].label}, seed {seed} (validation loss {value:.3f}, usual {median:.3f})"

@@ -358,7 +358,8 @@ def _losses(task: str) -> tuple[pd.DataFrame, set[str]]:
         if tags["condition"] not in ("", *TASKS[task].conditions):
             continue  # an ablation
         for line in (folder / "metrics.jsonl").read_text().splitlines():
-            rows.extend(_values(json.loads(line), tags))
+            fold = folder.parent.name if folder.parent.name.startswith("fold") else ""
+            rows.extend(_values(json.loads(line), tags | {"fold": fold}))
     return pd.DataFrame(rows), devices
 
 
@@ -368,6 +369,7 @@ def _values(event: dict[str, Any], tags: dict[str, str]) -> Iterator[dict[str, A
             "stage": tags["stage"],
             "condition": tags["condition"],
             "seed": int(tags["seed"]),
+            "fold": tags["fold"],
             "step": event["step"],
             "metric": metric,
             "value": value,
