@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from benchmarks.core import config
+from benchmarks.core import config, workers
 from benchmarks.core.errors import UserError
 
 # Before torch is imported: threads that wait spin a little and then give their core away. Spinning long, as is the
@@ -21,6 +21,10 @@ os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 KEEP = {"MALLOC_MMAP_THRESHOLD_": 1 << 30, "MALLOC_TRIM_THRESHOLD_": 1 << 34, "MALLOC_TOP_PAD_": 1 << 26}
 for name, size in KEEP.items():
     os.environ.setdefault(name, str(size))
+
+# Commands whose work is done by processes side by side; torch imports _dynamo where it makes an optimiser.
+TRAINING = ("train-simgan", "train-gaze", "train-hand")
+SIDE_BY_SIDE = (*TRAINING, "load-synthesis", "control", "refine", "measure", "evaluate", "baselines", "report")
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
@@ -285,6 +289,9 @@ def _run_all(
 def main() -> None:
     """Run a command; what the user can mend is one line on standard error and exit status 2."""
     try:
+        if sys.argv[1:2] and sys.argv[1] in SIDE_BY_SIDE and "--help" not in sys.argv:
+            stage = "benchmarks.stages." + sys.argv[1].replace("-", "_")
+            workers.import_ahead(stage, *(["torch._dynamo"] if sys.argv[1] in TRAINING else []))
         app()
     except UserError as error:
         _stop(str(error))

@@ -11,6 +11,7 @@ class GazeCNN(nn.Module):
     """The paper's CNN, unpadded: 35x55 -> 33x53 -> 31x51 -> 29x49 -> 14x24 -> 12x22 -> 10x20 -> 5x10, x 192 = 9600.
 
     eye (N, 1, 35, 55) in [-1, 1] -> gaze (N, 3), camera frame, not normalised (the l2 loss pulls it to unit length).
+    Pooling comes before ReLU: the order gives the same bits, and fewer to pass through ReLU.
     "FC9600" is a fully connected layer of 9600 units (`layer`, 102 M parameters) or the name of the flattening
     (`flattening`, 10 M). `width` scales the convolutions, `hidden` is FC1000; the defaults are the paper's.
     """
@@ -27,11 +28,9 @@ class GazeCNN(nn.Module):
         self.features = nn.Sequential(
             nn.Conv2d(channels, c1, 3), nn.ReLU(),
             nn.Conv2d(c1, c2, 3), nn.ReLU(),
-            nn.Conv2d(c2, c3, 3), nn.ReLU(),
-            nn.MaxPool2d(3, 2),
+            nn.Conv2d(c2, c3, 3), nn.MaxPool2d(3, 2), nn.ReLU(),
             nn.Conv2d(c3, c4, 3), nn.ReLU(),
-            nn.Conv2d(c4, c5, 3), nn.ReLU(),
-            nn.MaxPool2d(2, 2),
+            nn.Conv2d(c4, c5, 3), nn.MaxPool2d(2, 2), nn.ReLU(),
         )  # fmt: skip
         flat = c5 * 5 * 10
         fc: list[nn.Module] = [nn.Linear(flat, flat), nn.ReLU()] if fc9600 == "layer" else []

@@ -2,17 +2,19 @@
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from multiprocessing import active_children, get_context, parent_process
+from multiprocessing import active_children, forkserver, get_context, parent_process
 from multiprocessing.sharedctypes import Synchronized
 from typing import Any, TypeVar
 
 from benchmarks.core.progress import share_terminal
 
 Result = TypeVar("Result")
+_server: list[str] = []  # the modules that workers come with, imported once for all of them
 
 
 def side_by_side(piece: Callable[..., Result], arguments: Sequence[tuple[Any, ...]], at_once: int) -> list[Result]:
@@ -29,6 +31,18 @@ def side_by_side(piece: Callable[..., Result], arguments: Sequence[tuple[Any, ..
     return [done.result() for done in pieces]
 
 
+def import_ahead(*modules: str) -> None:
+    """Start importing these in the process from which workers are forked, while this process imports them, too.
+
+    It saves each worker their import, several seconds with torch, and so must come first. On Linux only; workers
+    have the environment of this moment.
+    """
+    if sys.platform == "linux":
+        _server.extend(modules)
+        forkserver.set_forkserver_preload(_server)
+        forkserver.ensure_running()
+
+
 @contextmanager
 def workers(count: int | None = None) -> Iterator[ProcessPoolExecutor]:
     """`count` processes, None for one a core; they end with this one however it ends, and with the block.
@@ -36,7 +50,8 @@ def workers(count: int | None = None) -> Iterator[ProcessPoolExecutor]:
     An error ends them in the midst of their work.
     """
     count = count or cores()
-    context = get_context("spawn")  # a fork would copy the threads' locks of the libraries in use
+    # A fork of this process would copy the threads' locks of the libraries in use.
+    context = get_context("forkserver" if _server else "spawn")
     terminal = context.RLock(), context.Value("i", 0)
     with ProcessPoolExecutor(count, context, _start, terminal) as pool:
         try:
