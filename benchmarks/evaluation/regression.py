@@ -11,7 +11,6 @@ from benchmarks.core.errors import UserError
 from benchmarks.evaluation import guards
 from benchmarks.evaluation.tasks import TASKS, Metric
 
-TAIL = 0.995  # one-sided: about one false alarm in 200 rows when a rerun is as unlike as another set of seeds
 NUMERICAL = 1e-3  # of the value: one trained network's evaluation on another machine, before training diverges
 COLUMNS = ("task", "condition", "metric", "accepted", "value", "tolerance", "change", "status")
 NUMBERS = ("accepted", "value", "tolerance", "change", "low", "high")  # of these columns and the guards'
@@ -52,8 +51,9 @@ def compare(metrics: dict[str, Any], accepted: dict[str, Any]) -> pd.DataFrame:
          is not used: a change that makes training erratic must not widen its own tolerance.
     e    what the luck of single test images, n of them, adds at one seed (`image_error` of the summary, which
          falls with 1 / sqrt(n)). It is within s already, if by luck not all of it: this errs to the lenient.
-    t    Student's one-sided 99.5 % quantile at the pooled spread's degrees of freedom, which are
-         conditions * (k_accepted - 1); a condition's own 2 would give 9.9 and a gate that never closes.
+    t    Student's one-sided quantile at guards.FAMILY over the number of rows (Bonferroni): one healthy rerun in a
+         hundred trips. Its degrees of freedom are the pooled spread's, conditions * (k_accepted - 1); a condition's
+         own 2 would give a gate that never closes.
 
     UserError where the accepted values are of other data, of another preset, or of no task at all.
     """
@@ -62,6 +62,7 @@ def compare(metrics: dict[str, Any], accepted: dict[str, Any]) -> pd.DataFrame:
     if not _tasks(accepted):
         raise UserError("the accepted values hold no known task; accept anew")
     rows = []
+    count = sum(len(measured) for task in _tasks(accepted) for measured in accepted[task].values())
     for task in _tasks(accepted):
         for key in ("preset", "test_data"):
             was, now = accepted["data"][task].get(key), metrics.get("data", {}).get(task, {}).get(key)
@@ -78,7 +79,7 @@ def compare(metrics: dict[str, Any], accepted: dict[str, Any]) -> pd.DataFrame:
                 k = len(found["seeds"]) if found and found["seeds"] else len(was["seeds"])
                 seeds = 1 / k + 1 / len(was["seeds"])
                 noise = (spread[metric][condition] ** 2 + image_error**2) * seeds
-                tolerance = float(np.hypot(t.ppf(TAIL, freedom) * noise**0.5, NUMERICAL * was["value"]))
+                tolerance = float(np.hypot(t.isf(guards.FAMILY / count, freedom) * noise**0.5, NUMERICAL * was["value"]))
                 value = found["value"] if found else None
                 change, status = _judge(value, was["value"], tolerance, TASKS[task].metrics.get(metric))
                 rows.append((task, condition, metric, was["value"], value, tolerance, change, status))
