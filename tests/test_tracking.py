@@ -24,7 +24,7 @@ from PIL import Image
 from benchmarks import tracking
 from benchmarks.core.errors import UserError
 from benchmarks.tracking.destination import connect
-from benchmarks.tracking.events import this_process
+from benchmarks.tracking.events import TRAINED_ON, this_process
 from benchmarks.training.tensors import place, save_weights, to_network, to_pixels
 from simgan.networks import Refiner
 
@@ -113,9 +113,9 @@ def test_all_of_a_run_arrives_and_its_start_ends_the_runs_of_dead_processes(
     with tracking.run(
         tmp_path / "run",
         experiment="arrives",
-        name="refined_4x seed 0",
+        name="train-gaze refined_4x seed 0",
         params={f"p.{i}": i for i in range(150)} | {"long": "x" * 7000},
-        tags={"condition": "refined_4x"},
+        tags={"stage": "train-gaze", "task": "gaze", "condition": "refined_4x"},
         inputs={"synthetic": (digest, 1200)},
     ) as run:
         for step in range(1100):
@@ -123,7 +123,8 @@ def test_all_of_a_run_arrives_and_its_start_ends_the_runs_of_dead_processes(
         run.image(7, "samples", grid)
         run.final({"test/mean_error_deg": 7.1})
     [read] = _runs(client, "arrives")
-    assert (read.info.run_name, read.info.status) == ("refined_4x seed 0", "FINISHED")
+    assert (read.info.run_name, read.info.status) == ("gaze refined_4x seed 0", "FINISHED")
+    assert read.data.tags[TRAINED_ON] == "gaze refined_4x"
     assert len(read.data.params) == 151
     assert read.data.params["p.149"] == "149"
     assert read.data.tags["condition"] == "refined_4x"
@@ -284,7 +285,7 @@ def test_a_server_that_dies_in_mid_run_loses_and_doubles_nothing(
         port = listener.getsockname()[1]
         with pytest.raises(UserError, match=f"port {port}: .*in use"):
             tracking.serve_ui(port)
-    experiment = client.create_experiment("links")
+    experiment, grouped = client.create_experiment("links"), client.create_experiment("estimators")
     server = _python(f"from benchmarks import tracking; tracking.serve_ui({port})", uri)
     try:
         assert server.stdout is not None
@@ -294,6 +295,8 @@ def test_a_server_that_dies_in_mid_run_loses_and_doubles_nothing(
         address = f"http://127.0.0.1:{port}"
         charts = "runs?workflowType=machine_learning&compareRunsMode=CHART"
         assert f"links: {address}/#/experiments/{experiment}/{charts}\n" in printed
+        assert f"estimators: {address}/#/experiments/{grouped}/{charts}&viewStateShareKey=grouped\n" in printed
+        assert TRAINED_ON in client.get_experiment(grouped).tags["mlflow.sharedViewState.grouped"]
 
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
         with tracking.run(tmp_path / "run", experiment="outage", name="r", patience=4) as run:

@@ -79,7 +79,9 @@ def compare(metrics: dict[str, Any], accepted: dict[str, Any]) -> pd.DataFrame:
                 k = len(found["seeds"]) if found and found["seeds"] else len(was["seeds"])
                 seeds = 1 / k + 1 / len(was["seeds"])
                 noise = (spread[metric][condition] ** 2 + image_error**2) * seeds
-                tolerance = float(np.hypot(t.isf(guards.FAMILY / count, freedom) * noise**0.5, NUMERICAL * was["value"]))
+                tolerance = float(
+                    np.hypot(t.isf(guards.FAMILY / count, freedom) * noise**0.5, NUMERICAL * was["value"])
+                )
                 value = found["value"] if found else None
                 change, status = _judge(value, was["value"], tolerance, TASKS[task].metrics.get(metric))
                 rows.append((task, condition, metric, was["value"], value, tolerance, change, status))

@@ -29,6 +29,7 @@ from benchmarks.core.errors import UserError
 from benchmarks.core.files import digest, whole
 
 DIARY = Path("diary")  # of runs that have ended, below the working folder
+TRAINED_ON = "trained on"  # tag of task and condition, by which MLflow groups an estimator's seeds
 RUNNING, FINISHED, FAILED, KILLED = "RUNNING", "FINISHED", "FAILED", "KILLED"  # MLflow's words
 
 SPEED = "images_per_s"  # ends the name of a metric that no rerun repeats

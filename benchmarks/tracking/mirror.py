@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag, ViewType
 
 from benchmarks.tracking.destination import artifact_root, is_server
-from benchmarks.tracking.events import KILLED, RUNNING, RunFolder, is_alive, this_process
+from benchmarks.tracking.events import KILLED, RUNNING, TRAINED_ON, RunFolder, is_alive, this_process
 
 KEY = "simgan.run_key"
 LOADER = "benchmarks.pyfunc"  # by name, as MLflow does: no stage reaches it
@@ -39,7 +39,7 @@ class Mirror:
         self.images: set[tuple[str, int]] | None = set()
         self.model = ""
         if known is None:
-            run = client.create_run(experiment, record.started, self._tags(), record.name)
+            run = client.create_run(experiment, record.started, self._tags(), self._name())
             self.run_id = run.info.run_id
             earlier_params = {}
         else:
@@ -121,10 +121,19 @@ class Mirror:
         finally:
             self.client.set_terminated(self.run_id, status, ended)
 
+    def _name(self) -> str:
+        """The task in place of the stage, which the experiment tells: `gaze refined_4x seed 0`."""
+        tags = self.record.tags
+        return self.record.name.replace(f"{tags.get('stage')} ", f"{tags.get('task')} ", 1)
+
     def _tags(self) -> dict[str, str]:
         record = self.record
+        groups = (
+            {TRAINED_ON: f"{record.tags['task']} {record.tags['condition']}"} if record.tags.get("condition") else {}
+        )
         return {
             **record.tags,
+            **groups,
             **{f"data.{name}.digest": digest for name, (digest, _) in record.inputs.items()},
             KEY: record.key,
             HOST: record.process["host"],

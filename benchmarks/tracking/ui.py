@@ -1,6 +1,7 @@
 """The MLflow page on which the runs behind Tables 2 and 4 are compared."""
 
 import contextlib
+import json
 import os
 import socket
 import subprocess
@@ -20,9 +21,13 @@ from benchmarks.tracking.destination import (
     shown,
     tracking_uri,
 )
+from benchmarks.tracking.events import TRAINED_ON
 from benchmarks.tracking.recorder import sigterm_raises
 
 _START_SECONDS = 90
+_SHARED_VIEW = "mlflow.sharedViewState."
+# Experiment -> the tag by which its page groups runs, so that a bar or curve is the mean of its seeds.
+GROUPS = {"SimGAN": "task", "estimators": TRAINED_ON, "earlier methods": "condition"}
 
 
 def serve_ui(port: int = 5000) -> None:
@@ -85,12 +90,23 @@ def _wait_for(server: subprocess.Popen[bytes], address: str) -> None:
 
 def _links(uri: str, address: str) -> list[str]:
     try:
-        experiments = connect(uri).search_experiments()
+        client = connect(uri)
+        experiments = client.search_experiments()
+        for experiment in experiments:
+            if experiment.name in GROUPS:
+                client.set_experiment_tag(experiment.experiment_id, f"{_SHARED_VIEW}grouped", _grouped(experiment.name))
     except Exception as error:
         raise UserError(f"{shown(uri)}: no answer from MLflow ({first_line(error)})") from error
     charts = "runs?workflowType=machine_learning&compareRunsMode=CHART"
     return [
         f"{experiment.name}: {address}/#/experiments/{experiment.experiment_id}/{charts}"
+        + ("&viewStateShareKey=grouped" if experiment.name in GROUPS else "")
         for experiment in experiments
         if experiment.name != "Default"  # MLflow's own, always empty
     ]
+
+
+def _grouped(experiment: str) -> str:
+    """The state of MLflow's page, as its button "Share" stores it in a tag of the experiment."""
+    keys = [{"groupByData": GROUPS[experiment], "mode": "tag"}]
+    return json.dumps({"groupBy": {"aggregateFunction": "average", "groupByKeys": keys}})
