@@ -13,6 +13,7 @@ from ruamel.yaml.error import YAMLError
 from benchmarks.core.errors import UserError
 
 Positive = Annotated[int, Field(gt=0)]
+Angle = Annotated[float, Field(ge=0, le=90)]  # degrees
 Count = Annotated[int, Field(ge=0)]
 Rate = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -61,6 +62,7 @@ class OnDisk(Section):
 class UnityEyesFiles(OnDisk):
     source: Literal["unityeyes"]
     count: Positive | None
+    gaze_at_most: tuple[Angle, Angle] | None  # pitch, yaw in degrees; what looks further is left out
 
 
 class MPIIGazeFiles(OnDisk):
@@ -75,7 +77,7 @@ class FolderFiles(OnDisk):
     source: Literal["folder"]
     subjects: tuple[str, ...] | None
     half: Literal["first", "second"] | None
-    head_yaw_at_most: Annotated[float, Field(ge=0, le=90)] | None
+    head_yaw_at_most: Angle | None
     equalise: bool
     crop: tuple[float, float, float, float] | None
 

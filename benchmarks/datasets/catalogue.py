@@ -85,7 +85,7 @@ def files(source: OnDisk | Several, domain: str, size: int) -> Source:
         return Joined(tuple(files(part, domain, size) for part in source.parts))
     path = Path(source.path)
     if isinstance(source, UnityEyesFiles):
-        return UnityEyes(path, source.count)
+        return UnityEyes(path, source.count, gaze_at_most=source.gaze_at_most)
     if isinstance(source, MPIIGazeFiles):
         return MPIIGaze(path, source.persons, source.days, source.subset, source.fit)
     if isinstance(source, FolderFiles):

@@ -112,6 +112,8 @@ def load_files(
         parts = _parts(source, batches, folder, workers or os.cpu_count() or 1, f"loading {path.name}")
         rejected = [entry for part in parts for entry in part.rejected]
         count = sum(part.images for part in parts)
+        if not count and not rejected:
+            raise UserError(f"{source.path}: params.yaml leaves no image of it in; widen its limits (`..._at_most`)")
         if not count or len(rejected) > rejected_at_most * (count + len(rejected)):
             raise _too_many(source, rejected, count, rejected_at_most)
         filled = [part for part in parts if part.images]

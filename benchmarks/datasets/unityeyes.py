@@ -42,11 +42,15 @@ SCALES = {  # decoding at 1/1, 1/2, 1/4 and 1/8, grey or colour
 
 @dataclass(frozen=True)
 class UnityEyes:
-    """The first `count` pairs by number (None: all) of a folder, or of the folder `imgs` in it."""
+    """The first `count` pairs by number (None: all) of a folder, or of the folder `imgs` in it.
+
+    gaze_at_most: of those, only eyes that look at most so far up or down (pitch) and aside (yaw), in degrees.
+    """
 
     path: Path
     count: int | None = None
     colour: bool = False
+    gaze_at_most: tuple[float, float] | None = None
     dtype: str = "uint8"
 
     @property
@@ -98,6 +102,9 @@ class UnityEyes:
         if turned.any():
             images[turned] = images[turned, :, ::-1]
             mirror(labels, turned)
+        if self.gaze_at_most is not None:
+            near = _within(labels, *self.gaze_at_most)
+            images, labels = images[near], labels.loc[near].reset_index(drop=True)
         return Loaded(images, labels, rejected)
 
     def _crop(self, folder: Path, name: str, width: float, x: float, y: float, out: np.ndarray) -> tuple[int, ...]:
@@ -232,6 +239,13 @@ def table(points: np.ndarray, vectors: np.ndarray) -> pd.DataFrame:
         for k, point in enumerate(np.moveaxis(points[:, where], 1, 0)):
             columns |= {f"{name}_{k:02d}_{axis}": point[:, i] for i, axis in enumerate("xy")}
     return pd.DataFrame(columns)
+
+
+def _within(labels: pd.DataFrame, pitch: float, yaw: float) -> np.ndarray:
+    """Of each row, whether its gaze is at most so many degrees up or down and aside."""
+    x, y, z = (labels[f"gaze_{axis}"].to_numpy() for axis in "xyz")
+    up, aside = np.degrees(np.arcsin(np.clip(y, -1, 1))), np.degrees(np.arctan2(x, -z))
+    return (np.abs(up) <= pitch) & (np.abs(aside) <= yaw)
 
 
 def mirror(labels: pd.DataFrame, rows: np.ndarray) -> None:

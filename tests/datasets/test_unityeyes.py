@@ -250,3 +250,17 @@ def test_missing_sets_are_named(tmp_path: Path, count: int | None, message: str)
         touch(tmp_path / "eyes", *(["1.jpg", "1.json"] if count else ["notes.txt"]))
     with pytest.raises(UserError, match=message):
         UnityEyes(tmp_path / "eyes", count).batches()
+
+
+def test_gaze_at_most_leaves_out_what_looks_further(tmp_path: Path):
+    degree = np.pi / 180
+    looks = {"1": (0.0, 0.0), "2": (19.0, 0.0), "3": (21.0, 0.0), "4": (0.0, -24.0), "5": (0.0, 26.0)}  # pitch, yaw
+    for name, (pitch, yaw) in looks.items():
+        up, aside = pitch * degree, yaw * degree
+        pair(tmp_path, name, look=(-np.cos(up) * np.sin(aside), np.sin(up), -np.cos(up) * np.cos(aside)))
+    images, labels, rejected = only(tmp_path, gaze_at_most=(20.0, 25.0))
+    assert (len(images), rejected) == (3, [])
+    assert labels is not None
+    assert np.degrees(np.arcsin(-labels["gaze_y"])).round().tolist() == [0, 19, 0]
+    with pytest.raises(UserError, match="leaves no image of it in"):
+        load_files(UnityEyes(tmp_path, gaze_at_most=(0.0, -1.0)), tmp_path / "s", task="gaze", domain="synthetic")

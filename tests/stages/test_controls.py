@@ -44,7 +44,7 @@ def test_equalised_images_keep_the_synthetic_labels(workspace: Path, tiny: Tiny)
 
 
 def test_photographed_needs_scenes_that_can_be_rendered(workspace: Path, tiny: Tiny):
-    files = {"source": "unityeyes", "path": "eyes", "count": None, "rejected_at_most": 0.1}
+    files = {"source": "unityeyes", "path": "eyes", "count": None, "gaze_at_most": None, "rejected_at_most": 0.1}
     with pytest.raises(UserError, match=r"controls\.gaze: photographed needs the embedded simulator and camera"):
         control.run(tiny({"data.gaze.synthetic": files}), "gaze", "photographed")
 
