@@ -171,6 +171,45 @@ def figure6_report() -> None:
     page.write(config.load())
 
 
+Rival = Annotated[str, typer.Argument(help="A name under refiners.TASK in params.yaml.")]
+
+
+@app.command()
+def train_refiner(name: Rival, task: Task) -> None:
+    """A rival of SimGAN: its refiners (see benchmarks/refiners/dvc.yaml and docs/refiners.md)."""
+    from benchmarks.refiners import experiment
+
+    experiment.train_all(config.load(), task, name)
+
+
+@app.command()
+def judge_refiner(name: Rival, task: Task) -> None:
+    """A rival of SimGAN: its images, measured, and its estimators, trained and tested."""
+    from benchmarks.refiners import experiment
+
+    experiment.judge_all(config.load(), task, name)
+
+
+@app.command()
+def board() -> None:
+    """All rivals beside SimGAN: reports/refiners."""
+    from benchmarks.refiners import board
+
+    board.write(config.load())
+
+
+@app.command()
+def check_refiner(
+    where: Annotated[str, typer.Argument(metavar="MODULE:CLASS", help="Your class, importable from here.")],
+    code: Annotated[str, typer.Option(help="Its file or folder, where it is not importable.")] = "",
+    settings: Annotated[str, typer.Option(help="Its parameters, as JSON.")] = "{}",
+) -> None:
+    """Hold a refiner or estimator of your own to the contract, on a few small images."""
+    from benchmarks.refiners import check
+
+    check.run(where, code, settings)
+
+
 @app.command()
 def report(
     task: Annotated[Literal["gaze", "hand"] | None, typer.Option(help="Only this task.")] = None,

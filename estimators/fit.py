@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 Batch = tuple[Tensor, Tensor]  # images (n, C, H, W) in [-1, 1], targets (n, ...)
+Loss = Callable[[Tensor, Tensor], Tensor]  # of what the network gives, and the targets
 
 
 class Fit:
@@ -26,7 +27,7 @@ class Fit:
         self,
         network: nn.Module,
         optimizer: torch.optim.Optimizer,
-        loss: Callable[[Tensor, Tensor], Tensor],
+        loss: Loss,
         *,
         train: Callable[[Tensor, torch.Generator], Batch],
         count: int,

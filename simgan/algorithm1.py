@@ -76,8 +76,12 @@ class SimGAN:
         self.step = 0
 
     @property
+    def total(self) -> int:
+        return self.schedule.total
+
+    @property
     def done(self) -> bool:
-        return self.step >= self.schedule.total
+        return self.step >= self.total
 
     def advance(self) -> dict[str, float]:
         """One step of the current phase -> its losses (each as in `simgan.losses`)."""

@@ -5,12 +5,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from benchmarks.core.errors import UserError
+from benchmarks.core.rivals import Refiners, Section
 
 Positive = Annotated[int, Field(gt=0)]
 Angle = Annotated[float, Field(ge=0, le=90)]  # degrees
@@ -28,10 +29,6 @@ VARIANTS: dict[str, dict[str, Any]] = {  # section 3.3: what each takes from sim
 UNREFINED = ("synthetic", "synthetic_4x")  # gaze: need no refiner, and scatter most from seed to seed
 
 FIGURE6 = {"seeds": True, "compute": True, "simgan": {"gaze"}, "data": {"gaze"}}  # what decides that experiment
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Compute(Section):
@@ -288,6 +285,7 @@ class Params(Section):
     data: Data
     simgan: SimGANs
     estimators: Estimators
+    refiners: Refiners
     evaluation: Evaluation
 
     def seeds_of(self, task: str, condition: str) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from typing import Any, TypeVar
 from benchmarks.core.progress import share_terminal
 
 Result = TypeVar("Result")
+PATIENCE_S = 10.0  # for workers to end by themselves
 _server: list[str] = []  # the modules that workers come with, imported once for all of them
 
 
@@ -47,7 +49,7 @@ def import_ahead(*modules: str) -> None:
 def workers(count: int | None = None) -> Iterator[ProcessPoolExecutor]:
     """`count` processes, None for one a core; they end with this one however it ends, and with the block.
 
-    An error ends them in the midst of their work.
+    An error ends them in the midst of their work; they have `PATIENCE_S` for what they would save.
     """
     count = count or cores()
     # A fork of this process would copy the threads' locks of the libraries in use.
@@ -57,7 +59,12 @@ def workers(count: int | None = None) -> Iterator[ProcessPoolExecutor]:
         try:
             yield pool
         except BaseException:
-            for process in active_children():
+            children = active_children()
+            for process in children:
+                process.terminate()  # a training saves its state first
+            until = time.monotonic() + PATIENCE_S
+            for process in children:
+                process.join(max(0.0, until - time.monotonic()))
                 process.kill()
             raise
 

@@ -86,7 +86,11 @@ def trained(params: Params, task: Task) -> list[str]:
 
 def gaze_errors(weights: Path, images: np.ndarray, gaze: np.ndarray, device: torch.device) -> np.ndarray:
     """Angles (N,) in degrees."""
-    network = load_weights(weights, gaze_cnn.GazeCNN, device)
+    return angles(load_weights(weights, gaze_cnn.GazeCNN, device), images, gaze, device)
+
+
+def angles(network: torch.nn.Module, images: np.ndarray, gaze: np.ndarray, device: torch.device) -> np.ndarray:
+    """Between estimated and true gaze (N, 3), in degrees (N,)."""
     return angular_error_deg(gaze_cnn.estimate(network, _batches(images, device)), torch.from_numpy(gaze)).numpy()
 
 

@@ -33,6 +33,18 @@ def run(params: Params, task: str, seed: int, variant: str = "") -> None:
         open_store(stores / instance("refined", seed, variant), task),
     )
     real, persons = open_store(stores / "real", task), open_store(stores / "real_labelled", task)
+    measured = compared(task, seed, synthetic, refined, real, persons)
+    with whole(Path("results/measures") / f"{name}.json") as file:
+        file.write_text(json.dumps(measured, indent=2, sort_keys=True) + "\n")
+    tracking.add(f"train-simgan/{name}", {f"measure/{key}": value for key, value in flat(measured).items()})
+    if seed == params.seeds[0]:
+        weights = Path("models/simgan") / f"{name}.safetensors"
+        tracking.add_model(f"train-simgan/{name}", "refiner", weights, synthetic.images[:EXAMPLES])
+    print(f"measure {name}: results/measures/{name}.json", flush=True)
+
+
+def compared(task: str, seed: int, synthetic: Store, refined: Store, real: Store, persons: Store) -> dict[str, Any]:
+    """All measures of one seed's refined images; of `persons`, the labelled real store, it reads the names alone."""
     shown = sample(len(synthetic), seed, f"measure/{task}/synthetic")
     before, after = units(synthetic, shown), units(refined, shown)
     target = units(real, sample(len(real), seed, f"measure/{task}/real"))
@@ -70,13 +82,7 @@ def run(params: Params, task: str, seed: int, variant: str = "") -> None:
             synthetic.images[shown], refined.images[shown], synthetic.labels.iloc[shown].reset_index(drop=True)
         )
         measured["preservation"] = {f.name: getattr(kept, f.name) for f in fields(kept) if f.name != "shifts"}
-    with whole(Path("results/measures") / f"{name}.json") as file:
-        file.write_text(json.dumps(measured, indent=2, sort_keys=True) + "\n")
-    tracking.add(f"train-simgan/{name}", {f"measure/{key}": value for key, value in flat(measured).items()})
-    if seed == params.seeds[0]:
-        weights = Path("models/simgan") / f"{name}.safetensors"
-        tracking.add_model(f"train-simgan/{name}", "refiner", weights, synthetic.images[:EXAMPLES])
-    print(f"measure {name}: results/measures/{name}.json", flush=True)
+    return measured
 
 
 def sample(count: int, seed: int, name: str) -> np.ndarray:

@@ -3,13 +3,15 @@
 Weights and batch order depend on the seed alone: the conditions of one seed differ in their images only.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.core.config import VARIANTS, Params
+from benchmarks.core.config import VARIANTS, GazeCNNParams, Params
 from benchmarks.core.errors import UserError
 from benchmarks.core.files import instance
 from benchmarks.datasets.store import Store, open_store
@@ -25,7 +27,7 @@ from benchmarks.training.tensors import (
     place,
     save_weights,
 )
-from estimators.fit import Fit
+from estimators.fit import Fit, Loss
 from estimators.gaze_cnn import GazeCNN, gaze_loss
 
 TASK = "gaze"
@@ -42,15 +44,27 @@ def training_set(condition: str, seed: int) -> Store:
 
 def run(params: Params, condition: str, seed: int, fold: int | None = None) -> Path:
     """`fold`: of condition `real` only, the fold of persons whom this CNN will judge (see `training.folds`)."""
-    settings = params.estimators.gaze
     store = training_set(condition, seed)
+    name = condition if fold is None else f"{condition}/fold{fold}"
+    return learn(params, store, fitted(params, store, name, seed), name, seed, Path("models/gaze"))
+
+
+def fitted(
+    params: Params, store: Store, name: str, seed: int, network: nn.Module | None = None, loss: Loss = gaze_loss
+) -> Fit:
+    """The untrained CNN, or another `network` with its `loss`, and its training on the images of a store.
+
+    `name` is the condition; of the supervised row `real/fold0`.
+    """
+    settings = params.estimators.gaze
+    condition, _, fold = name.partition("/fold")
     gaze = torch.from_numpy(store.gaze())
     device = choose_device(params.compute)
 
     images = np.arange(len(store))
-    if fold is not None:
+    if fold:
         persons, known = store.columns(["person"])["person"], persons_of(open_store(STORES / "real", TASK))
-        images = images[trains_on(persons, known, fold, params.supervised.folds)]
+        images = images[trains_on(persons, known, int(fold), params.supervised.folds)]
 
     shuffled = torch.randperm(len(images), generator=generator(seed, f"train-gaze/{TASK}/split"))
     order = torch.from_numpy(images)[shuffled]
@@ -64,9 +78,9 @@ def run(params: Params, condition: str, seed: int, fold: int | None = None) -> P
             "or change estimators.gaze.validation_share in params.yaml"
         )
 
-    torch.manual_seed(derive(seed, f"train-gaze/{TASK}/weights"))
-    architecture = {"fc9600": settings.fc9600, "width": settings.width, "hidden": settings.hidden}
-    network = place(GazeCNN(**architecture), device)
+    if network is None:
+        torch.manual_seed(derive(seed, f"train-gaze/{TASK}/weights"))
+        network = place(GazeCNN(**architecture(settings)), device)
 
     eyes = Images(store.images, device)
 
@@ -82,10 +96,10 @@ def run(params: Params, condition: str, seed: int, fold: int | None = None) -> P
             total += gaze_loss(network(images), targets).item() * len(chosen)
         return total / len(validation)
 
-    trainer = Fit(
+    return Fit(
         network,
         optimizer(settings.optimizer, network, settings.lr),
-        gaze_loss,
+        loss,
         train=lambda chosen, _: samples(training[chosen]),
         count=len(training),
         validate=validate,
@@ -96,7 +110,19 @@ def run(params: Params, condition: str, seed: int, fold: int | None = None) -> P
         decay=SCHEDULES[settings.schedule],
         generator=generator(seed, f"train-gaze/{TASK}"),
     )
-    name = condition if fold is None else f"{condition}/fold{fold}"
+
+
+def learn(
+    params: Params,
+    store: Store,
+    trainer: Fit,
+    name: str,
+    seed: int,
+    models: Path,
+    own: Mapping[str, Any] | None = None,
+) -> Path:
+    """Train to the end; the best weights go below `models`. `own`: a rival's parameters, which its weights keep."""
+    settings = params.estimators.gaze
     return train(
         trainer,
         experiment="estimators",
@@ -104,13 +130,18 @@ def run(params: Params, condition: str, seed: int, fold: int | None = None) -> P
         task=TASK,
         condition=name,
         seed=seed,
-        settings=settings.model_dump() | {"training_images": len(training)},
+        settings=settings.model_dump() | {"training_images": trainer.count} | dict(own or {}),
         inputs={store.info["domain"]: store},
-        device=device,
+        device=choose_device(params.compute),
         steps=settings.max_steps,
         images_per_step=settings.batch,
         log_every=settings.log_every,
         save_outputs=lambda: save_weights(
-            Path("models/gaze") / f"{instance(name, seed)}.safetensors", trainer.best, architecture
+            models / f"{instance(name, seed)}.safetensors", trainer.best, own or architecture(settings)
         ),
     )
+
+
+def architecture(settings: GazeCNNParams) -> dict[str, Any]:
+    """The CNN's constructor's arguments."""
+    return {"fc9600": settings.fc9600, "width": settings.width, "hidden": settings.hidden}

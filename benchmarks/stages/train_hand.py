@@ -40,10 +40,14 @@ def joints_uv(store: Store) -> np.ndarray:
 
 
 def run(params: Params, condition: str, seed: int) -> Path:
-    settings = params.estimators.hand
     domain = condition.removesuffix("_3x")
     name = {"real": "real_labelled", "refined": instance("refined", seed)}.get(domain, domain)
-    store = open_store(Path("stores") / TASK / name, TASK)
+    return learn(params, open_store(Path("stores") / TASK / name, TASK), condition, seed, Path("models/hand"))
+
+
+def learn(params: Params, store: Store, condition: str, seed: int, models: Path) -> Path:
+    """Train on the images of a store; the best weights go below `models`."""
+    settings = params.estimators.hand
     size = store.images.shape[1]
     if size < 2 * settings.side:
         raise UserError(
@@ -119,6 +123,6 @@ def run(params: Params, condition: str, seed: int) -> Path:
         images_per_step=settings.batch,
         log_every=settings.log_every,
         save_outputs=lambda: save_weights(
-            Path("models/hand") / f"{instance(condition, seed)}.safetensors", trainer.best, architecture
+            models / f"{instance(condition, seed)}.safetensors", trainer.best, architecture
         ),
     )

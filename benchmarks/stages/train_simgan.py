@@ -1,13 +1,15 @@
 """Stage train-simgan: Algorithm 1 on the synthetic and the unlabelled real store; writes the refiner's weights."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from benchmarks.core.config import Params
 from benchmarks.core.files import instance
-from benchmarks.datasets.store import open_store
+from benchmarks.datasets.store import Store, open_store
 from benchmarks.measures import realism
 from benchmarks.training.algorithm1 import prepare
 from benchmarks.training.loop import train
@@ -36,24 +38,7 @@ def run(params: Params, task: str, seed: int, variant: str = "") -> Path:
         purpose=f"train-simgan/{task}",
     )
     refiner = trainer.refiner
-    first = synthetic.images[:SAMPLES]
-
-    @torch.no_grad()
-    def grid() -> np.ndarray:
-        """Synthetic over refined over real, (3 H, SAMPLES W), uint8: depth as in the network, the near dark."""
-        refined = to_pixels(refiner(to_network(first, device)), first)
-        rows = first, refined, real.images[:SAMPLES]
-        return np.concatenate([np.concatenate(list(_grey(row)), axis=1) for row in rows])
-
-    before = units(spread(synthetic.images))
-    reference = realism.summarise(units(spread(real.images)))
-
-    @torch.no_grad()
-    def criteria() -> dict[str, float]:
-        chunks = torch.from_numpy(before)[:, None].split(BATCH)
-        refined = torch.cat([refiner(chunk.to(device)).cpu() for chunk in chunks])[:, 0].numpy()
-        return {f"measure/{name}": value for name, value in realism.compare(refined, reference, before).items()}
-
+    grid, criteria = observers(refiner, synthetic, real, device)
     return train(
         trainer,
         experiment="SimGAN",
@@ -74,6 +59,31 @@ def run(params: Params, task: str, seed: int, variant: str = "") -> Path:
             Path("models/simgan") / f"{instance(task, seed, variant)}.safetensors", refiner.state_dict(), architecture
         ),
     )
+
+
+def observers(
+    refiner: nn.Module, synthetic: Store, real: Store, device: torch.device
+) -> tuple[Callable[[], np.ndarray], Callable[[], dict[str, float]]]:
+    """What a refiner in training is watched by: a grid of samples, and label-free measures."""
+    first = synthetic.images[:SAMPLES]
+
+    @torch.no_grad()
+    def grid() -> np.ndarray:
+        """Synthetic over refined over real, (3 H, SAMPLES W), uint8: depth as in the network, the near dark."""
+        refined = to_pixels(refiner(to_network(first, device)), first)
+        rows = first, refined, real.images[:SAMPLES]
+        return np.concatenate([np.concatenate(list(_grey(row)), axis=1) for row in rows])
+
+    before = units(spread(synthetic.images))
+    reference = realism.summarise(units(spread(real.images)))
+
+    @torch.no_grad()
+    def criteria() -> dict[str, float]:
+        chunks = torch.from_numpy(before)[:, None].split(BATCH)
+        refined = torch.cat([refiner(chunk.to(device)).cpu() for chunk in chunks])[:, 0].numpy()
+        return {f"measure/{name}": value for name, value in realism.compare(refined, reference, before).items()}
+
+    return grid, criteria
 
 
 def spread(images: np.ndarray) -> np.ndarray:

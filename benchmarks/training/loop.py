@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import signal
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from benchmarks.core.errors import UserError
 from benchmarks.core.files import digest, instance, remove, whole
 from benchmarks.core.progress import Progress
 from benchmarks.datasets.store import Store
+from benchmarks.training import checkpoints
 
 CHECKPOINTS = Path(".checkpoints")
 ROOT = Path(__file__).parents[2]
@@ -24,8 +26,8 @@ ROOT = Path(__file__).parents[2]
 class Trainer(Protocol):
     """What `simgan.algorithm1.SimGAN` and `estimators.fit.Fit` have in common."""
 
-    step: int
-
+    @property
+    def step(self) -> int: ...
     @property
     def done(self) -> bool: ...
     def advance(self) -> dict[str, float]: ...
@@ -80,9 +82,9 @@ def train(
     folder = CHECKPOINTS / stage / f"{name.replace('/', '-')}-{key}"
     checkpoint = folder / "state.pt"
     window: dict[str, list[float]] = {}
-    resumed = checkpoint.is_file()
-    if resumed:
-        state = torch.load(checkpoint, weights_only=True)
+    state = checkpoints.newest(checkpoint)
+    resumed = state is not None
+    if state is not None:
         trainer.load_state_dict(state["trainer"])
         window = state["window"]
         print(f"{stage} {name}: resuming at step {trainer.step} from {checkpoint}", flush=True)
@@ -91,8 +93,7 @@ def train(
         folder.mkdir(parents=True)
 
     def save() -> None:
-        with whole(checkpoint) as beside:
-            torch.save({"trainer": trainer.state_dict(), "window": window}, beside)
+        checkpoints.save({"trainer": trainer.state_dict(), "window": window}, checkpoint)
 
     kind, _, fold = condition.partition("/")
     folds = {"fold": fold} if fold else {}
@@ -104,15 +105,18 @@ def train(
         if criteria:
             run.log(trainer.step, criteria())
 
-    with tracking.run(
-        folder / "events",
-        experiment=experiment,
-        name=run_name,
-        params=tracking.flatten(settings) | {"task": task, "condition": kind, "seed": seed} | folds,
-        tags={"stage": stage, "task": task, "condition": kind, "seed": str(seed), "env.device": str(device)},
-        inputs={key: (store.digest, len(store)) for key, store in inputs.items()},
-        resume_step=trainer.step if resumed else None,
-    ) as run:
+    with (
+        tracking.run(
+            folder / "events",
+            experiment=experiment,
+            name=run_name,
+            params=tracking.flatten(settings) | {"task": task, "condition": kind, "seed": seed} | folds,
+            tags={"stage": stage, "task": task, "condition": kind, "seed": str(seed), "env.device": str(device)},
+            inputs={key: (store.digest, len(store)) for key, store in inputs.items()},
+            resume_step=trainer.step if resumed else None,
+        ) as run,
+        checkpoints.stop_asked() as stop,
+    ):
         started = saved = time.monotonic()
         counted = trainer.step
         progress = Progress(f"{stage} {name}", steps)
@@ -140,9 +144,12 @@ def train(
                 progress(trainer.step, means)
             if sample_every and (trainer.step % sample_every == 0 or trainer.done):
                 look(run)
-            if now - saved > checkpoint_every_s:
+            if stop or now - saved > checkpoint_every_s:
                 save()
                 saved = time.monotonic()
+            if stop:
+                print(f"{stage} {name}: stopped at step {trainer.step}, saved; start it again to go on", flush=True)
+                raise KeyboardInterrupt if stop[0] == signal.SIGINT else SystemExit(128 + stop[0])
         progress.close()
         run.final({"train/steps": float(trainer.step)})
     save()  # a full disk below loses no training
