@@ -32,7 +32,7 @@ class DANN(contract.Estimator):
     """
 
     class Settings(contract.Settings):
-        adaptation: Annotated[float, Field(ge=0)] = 0.1
+        adaptation: Annotated[float, Field(ge=0)] = 1.0
         hidden: Annotated[int, Field(gt=0)] = 100
 
     def __init__(self, settings: Any, cnn: GazeCNNParams):
