@@ -177,17 +177,17 @@ Rival = Annotated[str, typer.Argument(help="A name under refiners.TASK in params
 @app.command()
 def train_refiner(name: Rival, task: Task) -> None:
     """A rival of SimGAN: its refiners (see benchmarks/refiners/dvc.yaml and docs/refiners.md)."""
-    from benchmarks.refiners import experiment
+    from benchmarks.refiners import learning
 
-    experiment.train_all(config.load(), task, name)
+    learning.train_all(config.load(), task, name)
 
 
 @app.command()
 def judge_refiner(name: Rival, task: Task) -> None:
     """A rival of SimGAN: its images, measured, and its estimators, trained and tested."""
-    from benchmarks.refiners import experiment
+    from benchmarks.refiners import judging
 
-    experiment.judge_all(config.load(), task, name)
+    judging.judge_all(config.load(), task, name)
 
 
 @app.command()

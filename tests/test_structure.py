@@ -131,6 +131,22 @@ def test_deps_cover_every_file_that_a_stage_reaches(name: str):
     assert missing == []
 
 
+@pytest.mark.parametrize(("stage", "module"), [("train-rival", "learning"), ("judge-rival", "judging")])
+@pytest.mark.parametrize("task", ["gaze", "hand"])
+def test_deps_cover_every_file_that_a_rivals_stage_reaches(stage: str, module: str, task: str):
+    loaded = YAML(typ="safe", pure=True).load((ROOT / "benchmarks/refiners/dvc.yaml").read_text())["stages"]
+    deps = loaded[f"{stage}-{task}"]["do"]["deps"]
+    needed = {relative(path) for path in reached(ROOT / f"benchmarks/refiners/{module}.py")}
+    missing = [
+        file
+        for file in sorted(needed)
+        if (ROOT / file).read_text().strip()
+        and not file.startswith(NO_DEPENDENCY)
+        and not any((file + "/").startswith(f"{dep}/") for dep in deps)
+    ]
+    assert missing == []
+
+
 def test_deps_exist():
     for stage in stages().values():
         for dep in stage["deps"]:

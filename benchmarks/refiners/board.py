@@ -23,7 +23,8 @@ from benchmarks.evaluation.summary import ALL_IMAGES, HEADLINE_METRIC, paired, s
 from benchmarks.evaluation.tasks import TASKS, Claim, Task
 from benchmarks.refiners import plugins
 from benchmarks.refiners.contract import Estimator, Refiner
-from benchmarks.refiners.experiment import RESULTS, folder, seeds
+from benchmarks.refiners.judging import RESULTS
+from benchmarks.refiners.learning import folder, seeds
 from benchmarks.refiners.page import text
 from benchmarks.training.tensors import choose_device, load_weights, to_network, to_pixels
 from simgan import networks
