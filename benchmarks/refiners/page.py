@@ -88,9 +88,7 @@ def _task(task: str, board: Row) -> list[str]:
     ]
     head = "| " + " | ".join(name for name, _ in columns) + " |"
     rows = ["| " + " | ".join(cell(row) for _, cell in columns) + " |" for row in methods]
-    absent = (
-        [f"Not in the table, for want of results: {', '.join(board['absent'])}.", ""] if board.get("absent") else []
-    )
+    absent = [f"Without results yet: {', '.join(board['absent'])}.", ""] if board.get("absent") else []
     picture = f"![The same images by each method, in the table's order, then real ones]({task}.png)"
     return [
         f"## {TITLES[task]}",
