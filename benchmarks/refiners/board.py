@@ -16,7 +16,7 @@ from torch import nn
 from benchmarks import tracking
 from benchmarks.core.config import Camera, Kinect, Params
 from benchmarks.core.errors import UserError
-from benchmarks.core.files import instance, whole
+from benchmarks.core.files import digest, instance, whole
 from benchmarks.datasets.store import open_store
 from benchmarks.evaluation.significance import hierarchical_bootstrap
 from benchmarks.evaluation.summary import ALL_IMAGES, HEADLINE_METRIC, paired, summarise
@@ -25,7 +25,7 @@ from benchmarks.refiners import plugins
 from benchmarks.refiners.contract import Estimator, Refiner
 from benchmarks.refiners.judging import RESULTS
 from benchmarks.refiners.learning import folder, seeds
-from benchmarks.refiners.page import text
+from benchmarks.refiners.page import LABELS, text
 from benchmarks.training.tensors import choose_device, load_weights, to_network, to_pixels
 from simgan import networks
 
@@ -49,7 +49,7 @@ def write(params: Params) -> None:
                 print(f"board: {task}: no results of {', '.join(absent)}: not in the table", flush=True)
             if len(set(found["condition"])) <= len(BASE):
                 continue
-            boards[task] = board(params, task, found) | {"absent": absent}
+            boards[task] = board(params, task, found) | {"absent": absent, "results": digest(_main(task))}
             pd.DataFrame(boards[task]["methods"]).to_csv(beside / f"{task}.csv", index=False)
             wins = boards[task]["wins"]
             pd.DataFrame(wins["probability"], wins["methods"], wins["methods"]).to_csv(beside / f"{task}_wins.csv")
@@ -89,7 +89,8 @@ def board(params: Params, task: str, rows: pd.DataFrame) -> dict[str, Any]:
         gained = of_synthetic["comparisons"][gain.name].get(name, {})
         value = of_simgan[against.name][name][metric]
         lines.append(
-            {"method": name, metric: value["value"], "low": value["low"], "high": value["high"]}
+            {"method": name, "label": LABELS.get(name, name)}
+            | {metric: value["value"], "low": value["low"], "high": value["high"]}
             | _prefixed("vs_simgan_", compared, ("difference", "low", "high", "p_holm", "verdict"))
             | _prefixed("vs_synthetic_", gained, ("difference", "low", "high"))
             | _prefixed("closable_gap_", gained.get("share_of_closable_gap"), ("value", "low", "high"))

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 Row = Mapping[str, Any]
-NAMES = {
+LABELS = {
     "synthetic": "identity (unrefined)",
-    "simgan": "**SimGAN**",
-    "photographed": "*photographed: the most that a refiner could win*",
+    "simgan": "SimGAN",
+    "photographed": "photographed: the most that a refiner could win",
     "equalisation": "histogram equalisation",
     "matched": "histogram matching",
     "fourier": "Fourier domain adaptation",
@@ -126,7 +126,8 @@ def _list(rows: Sequence[Row]) -> str:
 
 
 def _name(method: str) -> str:
-    return NAMES.get(method, method)
+    label = LABELS.get(method, method)
+    return {"simgan": f"**{label}**", "photographed": f"*{label}*"}.get(method, label)
 
 
 def _value(value: float, metric: str) -> str:

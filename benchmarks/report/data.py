@@ -87,3 +87,4 @@ class ReportData:
     contradictions: Sequence[Contradiction]
     run: RunDescription
     ablations: AblationData = field(default_factory=AblationData)
+    boards: Mapping[str, Any] = field(default_factory=dict)  # task -> its part of reports/refiners/board.json

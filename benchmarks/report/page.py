@@ -18,6 +18,7 @@ from benchmarks.report import (
     evidence,
     measures,
     results,
+    rivals,
     sections,
     table3,
     training,
@@ -133,6 +134,7 @@ def _task_chapter(display: Display, data: ReportData) -> Chapter:
         evidence.joints(display, task.rows) if len(display.errors) > 1 else None,
         evidence.significance(display, comparisons),
         *(_gaze_only_sections(data) if name == "gaze" else ()),
+        rivals.section(display, data.boards.get(name, {})),
         datasets.section(display, task.domains),
     ]
     return Chapter(

@@ -29,7 +29,7 @@ from benchmarks.core.config import (
     Simulator,
 )
 from benchmarks.core.errors import UserError
-from benchmarks.core.files import instance, remove, whole
+from benchmarks.core.files import digest, instance, remove, whole
 from benchmarks.core.workers import cores, side_by_side
 from benchmarks.datasets.store import Store, open_store
 from benchmarks.evaluation import curves, guards, summary
@@ -131,10 +131,11 @@ def gather(params: Params, tasks: Sequence[str], pictures: bool) -> ReportData:
             preset=params.preset,
             seeds=params.seeds,
             devices=sorted(devices),
-            parameters=params.model_dump(exclude={"preset", "seeds", "data"}),
+            parameters=params.model_dump(exclude={"preset", "seeds", "data", "refiners"}),
             selection=SELECTION,
         ),
         ablations=ablations,
+        boards=_boards(),
     )
 
 
@@ -229,6 +230,16 @@ def _figure6(params: Params) -> dict[str, Any]:
     file = Path("results/figure6.json")
     found = json.loads(file.read_text()) if file.exists() else {}
     return found if found.get("parameters") == params.model_dump(mode="json", include=FIGURE6) else {}
+
+
+def _boards() -> dict[str, Any]:
+    """What benchmarks/refiners found beside these very results; no output to DVC, as Figure 6."""
+    file = Path("reports/refiners/board.json")
+    found = json.loads(file.read_text())["boards"] if file.exists() else {}
+    results = {task: Path("results") / f"{task}.parquet" for task in found}
+    return {
+        task: found[task] for task, ours in results.items() if ours.exists() and found[task]["results"] == digest(ours)
+    }
 
 
 def _sample_grids(name: str) -> dict[int, np.ndarray]:
