@@ -171,6 +171,18 @@ def figure6_report() -> None:
     page.write(config.load())
 
 
+@app.command()
+def refine_folder(
+    pictures: Annotated[Path, typer.Argument(help="A folder of jpg or png files of eyes.")],
+    out: Annotated[Path, typer.Option(help="Where the refined ones go.")],
+    seed: Annotated[int, typer.Option(help="Which of the refiners.")] = 0,
+) -> None:
+    """Refine pictures of your own with a refiner that `dvc repro` trained."""
+    from benchmarks import apply
+
+    apply.refine_folder(pictures, out, seed)
+
+
 Rival = Annotated[str, typer.Argument(help="A name under refiners.TASK in params.yaml.")]
 
 

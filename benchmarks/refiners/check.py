@@ -29,6 +29,8 @@ def run(where: str, code: str, settings: str) -> None:
         values = json.loads(settings)
     except json.JSONDecodeError as error:
         raise UserError(f"--settings: not JSON ({error})") from None
+    if ":" not in where:
+        raise UserError(f"{where}: not a class; give MODULE:CLASS, as my_module:MyRefiner")
     params = config.load()
     kind = plugins.find(where, code)
     own = plugins.settings_of(kind, values, where).model_dump()
