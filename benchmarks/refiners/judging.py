@@ -1,6 +1,7 @@
 """What a rival of SimGAN is worth: its images measured, and an estimator trained on them and tested (section 3)."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from benchmarks.evaluation.summary import ALL_IMAGES
 from benchmarks.evaluation.tasks import TASKS
 from benchmarks.refiners import plugins
 from benchmarks.refiners.contract import Domains, Estimator, Refiner
-from benchmarks.refiners.learning import domains, folder, key_of, seeds, size_of
+from benchmarks.refiners.learning import HOME, domains, folder, key_of, seeds, size_of
 from benchmarks.stages import evaluate, measure, train_gaze, train_hand
 from benchmarks.training.folds import persons_of
 from benchmarks.training.instances import at_once
@@ -29,7 +30,7 @@ from benchmarks.training.tensors import choose_device, place, to_network, to_pix
 from estimators.fit import Fit
 
 BATCH, CHUNK = 64, 4096
-RESULTS = Path("results/rivals")  # of each: errors.parquet, and measures/SEED.json of a refiner
+RESULTS = HOME / "results"  # of each: errors.parquet, and measures/SEED.json of a refiner
 
 
 def condition(task: str, name: str) -> str:
@@ -54,6 +55,7 @@ def judge_all(params: Params, task: str, name: str) -> None:
         tracking.add(f"train-{task}/{instance(task, seed, condition(task, name))}", figures)
     for checkpoint in checkpoints:
         remove(checkpoint)
+    remove(Path("runs") / f"train-{task}" / f"{task}-{condition(task, name)}")  # empty by now
 
 
 def judge(params: Params, task: str, name: str, seed: int) -> Path:
@@ -72,18 +74,27 @@ def judge(params: Params, task: str, name: str, seed: int) -> Path:
         taught.trainer = trainer
         own = description | {"code": plugins.code_digest(rival.code)}
         with plugins.labels_locked(key):
-            return train_gaze.learn(params, synthetic, trainer, condition(task, name), seed, models, own)
+            checkpoint = train_gaze.learn(params, synthetic, trainer, condition(task, name), seed, models, own)
+        return _apart(checkpoint, task, name, seed)
     weights = folder(task, name) / f"refiner/{seed}.safetensors"
     refiner = plugins.restored(weights, rival.code, key, device)
     assert isinstance(refiner, Refiner)
-    refined = refine(refiner, synthetic, stores / "rivals" / name / str(seed), key, device)
+    refined = refine(refiner, synthetic, HOME / "stores" / task / name / str(seed), key, device)
     measured = measure.compared(task, seed, synthetic, refined, real, open_store(stores / "real_labelled", task))
     with whole(RESULTS / task / name / f"measures/{seed}.json") as file:
         file.write_text(json.dumps(measured, indent=2, sort_keys=True) + "\n")
     if task == "hand":
-        return train_hand.learn(params, refined, condition(task, name), seed, models)
+        return _apart(train_hand.learn(params, refined, condition(task, name), seed, models), task, name, seed)
     trainer = train_gaze.fitted(params, refined, condition(task, name), seed)
-    return train_gaze.learn(params, refined, trainer, condition(task, name), seed, models)
+    return _apart(train_gaze.learn(params, refined, trainer, condition(task, name), seed, models), task, name, seed)
+
+
+def _apart(checkpoint: Path, task: str, name: str, seed: int) -> Path:
+    """A training has ended: its run goes from runs/train-TASK, on which the report depends as a whole, to our own."""
+    run = Path("runs") / f"train-{task}" / instance(task, seed, condition(task, name))
+    with whole(HOME / run) as beside:
+        shutil.move(run, beside)
+    return checkpoint
 
 
 def refine(refiner: Refiner, synthetic: Store, path: Path, key: str, device: torch.device) -> Store:

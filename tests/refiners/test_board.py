@@ -41,10 +41,10 @@ def measured(workspace: Path) -> config.Params:
     unseen = [row.assign(seen=False, error_deg=90.0, image=row["image"] + 1000, person="u") for row in rows]
     pd.concat([*rows, *unseen]).to_parquet("results/gaze.parquet", index=False)
     for name in ("better", "worse", "same"):
-        Path(f"results/rivals/gaze/{name}").mkdir(parents=True)
+        Path(f"rivals/results/gaze/{name}").mkdir(parents=True)
         own = [errors(TRUE[name], name, seed) for seed in SEEDS]
         unseen = [row.assign(seen=False, error_deg=90.0, image=row["image"] + 1000, person="u") for row in own]
-        pd.concat([*own, *unseen]).to_parquet(f"results/rivals/gaze/{name}/errors.parquet", index=False)
+        pd.concat([*own, *unseen]).to_parquet(f"rivals/results/gaze/{name}/errors.parquet", index=False)
     return params.model_copy(update={"evaluation": params.evaluation.model_copy(update={"resamples": 1000})})
 
 

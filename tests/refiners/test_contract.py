@@ -92,16 +92,16 @@ def test_a_rival_runs_to_its_errors_and_measures(workspace: Path):
     for name in ("mine", "adapted"):
         learning.train_all(params, "gaze", name)
         judging.judge_all(params, "gaze", name)
-        rows = pd.read_parquet(f"results/rivals/gaze/{name}/errors.parquet")
+        rows = pd.read_parquet(f"rivals/results/gaze/{name}/errors.parquet")
         assert set(rows["condition"]) == {name}
         assert sorted(rows["seed"].unique()) == [0, 1]
         assert len(rows) == 2 * 24
-    measured = json.loads(Path("results/rivals/gaze/mine/measures/0.json").read_text())
+    measured = json.loads(Path("rivals/results/gaze/mine/measures/0.json").read_text())
     assert 0 <= measured["two_sample"]["refined"]["accuracy"] <= 1
-    refiner = plugins.restored(Path("models/rivals/gaze/mine/refiner/0.safetensors"), "", "mine", torch.device("cpu"))
+    refiner = plugins.restored(Path("rivals/models/gaze/mine/refiner/0.safetensors"), "", "mine", torch.device("cpu"))
     (shift,) = refiner.parameters()
     synthetic = open_store(Path("stores/gaze/synthetic"), "gaze").images[:4].astype(float)
-    refined = open_store(Path("stores/gaze/rivals/mine/0"), "gaze").images[:4]
+    refined = open_store(Path("rivals/stores/gaze/mine/0"), "gaze").images[:4]
     expected = (synthetic + 127.5 * shift.item()).clip(0, 255)
     assert np.abs(refined - expected).max() <= 0.5001
 
@@ -110,14 +110,14 @@ def test_a_breach_in_the_middle_loses_no_other_result(workspace: Path):
     params = with_rivals(mine="Brighter", broken="Crashes", reads="ReadsLabels", small="Smaller")
     learning.train_all(params, "gaze", "mine")
     judging.judge_all(params, "gaze", "mine")
-    before = Path("results/rivals/gaze/mine/errors.parquet").read_bytes()
+    before = Path("rivals/results/gaze/mine/errors.parquet").read_bytes()
     for name, told in (("broken", "refiners.gaze.broken: ZeroDivisionError"), ("reads", "refiners.gaze.reads: reads")):
         with pytest.raises(UserError, match=told):
             learning.train_all(params, "gaze", name)
     learning.train_all(params, "gaze", "small")
     with pytest.raises(UserError, match=r"refiners\.gaze\.small: gave .* keeps the shape"):
         judging.judge_all(params, "gaze", "small")
-    assert Path("results/rivals/gaze/mine/errors.parquet").read_bytes() == before
+    assert Path("rivals/results/gaze/mine/errors.parquet").read_bytes() == before
 
 
 def test_simgan_through_the_door_is_simgan(workspace: Path):
@@ -132,7 +132,7 @@ def test_simgan_through_the_door_is_simgan(workspace: Path):
     learning.learn(params, "gaze", "same", 0)
     train_simgan.run(params, "gaze", 0)
     key = "refiners.gaze.same"
-    found = plugins.restored(Path("models/rivals/gaze/same/refiner/0.safetensors"), "", key, torch.device("cpu"))
+    found = plugins.restored(Path("rivals/models/gaze/same/refiner/0.safetensors"), "", key, torch.device("cpu"))
     from safetensors.torch import load_file
 
     expected = load_file("models/simgan/gaze/0.safetensors")
