@@ -285,7 +285,7 @@ def test_a_server_that_dies_in_mid_run_loses_and_doubles_nothing(
         port = listener.getsockname()[1]
         with pytest.raises(UserError, match=f"port {port}: .*in use"):
             tracking.serve_ui(port)
-    experiment, grouped = client.create_experiment("links"), client.create_experiment("estimators")
+    experiment, grouped = client.create_experiment("links"), client.create_experiment("gaze estimators")
     server = _python(f"from benchmarks import tracking; tracking.serve_ui({port})", uri)
     try:
         assert server.stdout is not None
@@ -295,7 +295,7 @@ def test_a_server_that_dies_in_mid_run_loses_and_doubles_nothing(
         address = f"http://127.0.0.1:{port}"
         charts = "runs?workflowType=machine_learning&compareRunsMode=CHART"
         assert f"links: {address}/#/experiments/{experiment}/{charts}\n" in printed
-        assert f"estimators: {address}/#/experiments/{grouped}/{charts}&viewStateShareKey=grouped\n" in printed
+        assert f"gaze estimators: {address}/#/experiments/{grouped}/{charts}&viewStateShareKey=grouped\n" in printed
         assert TRAINED_ON in client.get_experiment(grouped).tags["mlflow.sharedViewState.grouped"]
 
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)

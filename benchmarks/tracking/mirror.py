@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag, ViewType
 
 from benchmarks.tracking.destination import artifact_root, is_server
-from benchmarks.tracking.events import KILLED, RUNNING, TRAINED_ON, RunFolder, is_alive, this_process
+from benchmarks.tracking.events import KILLED, RUNNING, TRAINED_ON, Record, RunFolder, is_alive, this_process
 
 KEY = "simgan.run_key"
 LOADER = "benchmarks.pyfunc"  # by name, as MLflow does: no stage reaches it
@@ -154,9 +154,15 @@ class Mirror:
 def open_mirror(client: MlflowClient, uri: str, folder: RunFolder) -> Mirror:
     """The mirror of one folder, found by its run key or made."""
     record = folder.record()
-    experiment = experiment_id(client, uri, record.experiment)
+    experiment = experiment_id(client, uri, home_of(record))
     known = next(search(client, [experiment], f"tags.`{KEY}` = '{record.key}'"), None)
     return Mirror(client, folder, experiment, known)
+
+
+def home_of(record: Record) -> str:
+    """The experiment's name in MLflow: a task's own for estimators, of which its page shows but the newest hundred."""
+    task = record.tags.get("task")
+    return f"{task} {record.experiment}" if task and record.experiment == "estimators" else record.experiment
 
 
 def experiment_id(client: MlflowClient, uri: str, name: str) -> str:

@@ -69,12 +69,12 @@ def _send(uri: str, folders: list[tuple[Record, RunFolder]], counts: Synced) -> 
     client = connect(uri)
     from mlflow.entities import ViewType
 
-    from benchmarks.tracking.mirror import KEY, SENT, Mirror, experiment_id, reap, search
+    from benchmarks.tracking.mirror import KEY, SENT, Mirror, experiment_id, home_of, reap, search
 
     counts.reaped = reap(client)
     by_experiment = defaultdict(list)
     for record, folder in folders:
-        by_experiment[record.experiment].append((record, folder))
+        by_experiment[home_of(record)].append((record, folder))
     for experiment, runs in by_experiment.items():
         home = experiment_id(client, uri, experiment)
         found = search(client, [home], "", ViewType.ALL)

@@ -27,7 +27,13 @@ from benchmarks.tracking.recorder import sigterm_raises
 _START_SECONDS = 90
 _SHARED_VIEW = "mlflow.sharedViewState."
 # Experiment -> the tag by which its page groups runs, so that a bar or curve is the mean of its seeds.
-GROUPS = {"SimGAN": "task", "estimators": TRAINED_ON, "earlier methods": "condition"}
+GROUPS = {
+    "SimGAN": "task",
+    "refiners": TRAINED_ON,
+    "gaze estimators": TRAINED_ON,
+    "hand estimators": TRAINED_ON,
+    "earlier methods": "condition",
+}
 
 
 def serve_ui(port: int = 5000) -> None:
