@@ -10,6 +10,7 @@ LABELS = {
     "photographed": "photographed: the most that a refiner could win",
     "equalisation": "histogram equalisation",
     "matched": "histogram matching",
+    "sensor": "lateral noise of a depth sensor",
     "fourier": "Fourier domain adaptation",
     "cyclegan": "CycleGAN",
     "cut": "CUT",
@@ -18,7 +19,7 @@ LABELS = {
     "dann": "DANN (adapts the CNN)",
     "augmented": "webcam augmentation (adapts the CNN)",
 }
-LEARNS_NOTHING = ("synthetic", "equalisation", "matched", "fourier", "augmented")
+LEARNS_NOTHING = ("synthetic", "sensor", "equalisation", "matched", "fourier", "augmented")
 HOW = """
 ## How to read it
 

@@ -11,7 +11,7 @@ import torch
 from benchmarks.core import config
 from benchmarks.refiners import plugins
 from benchmarks.refiners.contract import Domains, Unlabelled, steps
-from benchmarks.refiners.rivals import augmented, cut, cyclegan, dann, fourier, generators, matching
+from benchmarks.refiners.rivals import augmented, cut, cyclegan, dann, fourier, generators, matching, sensor
 from benchmarks.training.tensors import Images
 from tests.conftest import tiny_values
 
@@ -158,3 +158,18 @@ def test_augmentation_blurs_as_opencv_and_stays_in_range():
 def test_every_entry_of_the_presets_can_be_built(task: str, size: tuple[int, int]):
     for rival, entry in getattr(params().refiners, task).items():
         plugins.build(plugins.described(params(), task, rival, size), entry.code, rival)
+
+
+def test_a_sensor_reads_beside_its_place_and_roughens_edges():
+    hand = torch.zeros(1, 1, 64, 64)
+    hand[..., 20:44, 20:44] = -0.5
+    method = sensor.DepthSensor(sensor.DepthSensor.Settings(), (64, 64), params().simgan.gaze)
+    found = method(hand)
+    assert torch.equal(found, method(hand))
+    assert set(found.unique().tolist()) == {-0.5, 0.0}
+    changed = (found != hand)[0, 0]
+    assert 0.1 < changed[[20, 43], 20:44].float().mean() < 0.4, "a pixel of the rim reads the background now and then"
+    assert not changed[24:40, 24:40].any()
+    assert not changed[:16].any()
+    still = sensor.DepthSensor(sensor.DepthSensor.Settings(jitter_px=0), (64, 64), params().simgan.gaze)
+    assert torch.equal(still(hand), hand)
