@@ -9,7 +9,7 @@ import pandas as pd
 from benchmarks import verdicts
 from benchmarks.evaluation import summary, tasks
 from benchmarks.report.data import DataDescription, Domain, ReportData, RunDescription, TaskData
-from benchmarks.report.measures import ROWS
+from benchmarks.report.parts.measures import ROWS
 from tests import hand_results
 
 MEANS = {"synthetic": 11.0, "synthetic_4x": 10.6, "refined": 8.6, "refined_4x": 8.0, "real": 5.5}

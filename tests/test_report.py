@@ -20,9 +20,10 @@ from torch import nn
 from benchmarks import report
 from benchmarks.core.errors import UserError
 from benchmarks.evaluation import summary, tasks
-from benchmarks.report import evidence, figures, results, sections, tables, training
+from benchmarks.report import figures, results, sections, tables
 from benchmarks.report.data import ReportData
 from benchmarks.report.display import GAZE
+from benchmarks.report.parts import evidence, training
 from simgan.algorithm1 import Schedule, SimGAN
 from tests.invented import Page, invented
 
@@ -309,14 +310,17 @@ def test_unwritable_folder_is_one_line(given: ReportData, tmp_path: Path) -> Non
 
 
 def test_a_board_of_rivals_is_a_table_of_the_page(given: ReportData, tmp_path: Path) -> None:
-    empty = dict.fromkeys(("vs_simgan_difference", "vs_simgan_low", "vs_simgan_high", "vs_simgan_verdict"))
-    empty |= dict.fromkeys(("vs_simgan_p_holm", "closable_gap_value", "classifier_accuracy"))
+    keys = "difference", "low", "high", "verdict", "p_holm"
+    empty = dict.fromkeys(f"vs_simgan_{key}" for key in keys)
+    empty |= dict.fromkeys(f"closable_gap_{key}" for key in ("value", "low", "high"))
+    empty |= dict.fromkeys(("beats_simgan", "spectrum_db", "patches", "classifier_accuracy", "pupil_shift_px"))
+    empty |= dict.fromkeys(("pupil_not_found", "training_minutes", "images_per_s", "parameters"))
     simgan = {"method": "simgan", "label": "SimGAN", "mean_error_deg": 8.0, "low": 7.5, "high": 8.5} | empty
     mine = simgan | {"label": "mine", "mean_error_deg": 7.25, "vs_simgan_difference": -0.75, "vs_simgan_low": -1.5}
     mine |= {"vs_simgan_high": -0.25, "vs_simgan_verdict": "reproduced", "vs_simgan_p_holm": 0.004}
     board = {"metric": "mean_error_deg", "methods": [mine, simgan]}
     report.build(tmp_path, replace(given, boards={"gaze": board}))
     rows = (tmp_path / "tables/gaze_rivals.md").read_text().splitlines()[-2:]
-    assert rows[0].startswith("| mine | 7.25° [7.50, 8.50] | -0.75° [-1.50, -0.25] | better | 0.004 |")
+    assert rows[0].startswith("| mine | 7.25° [7.50, 8.50] | −0.75° [−1.50, −0.25] | 0.004 | better |")
     assert rows[1].startswith("| SimGAN | 8.00°")
     assert "SimGAN and its rivals" in (tmp_path / "index.html").read_text()

@@ -11,9 +11,10 @@ import pytest
 from benchmarks import report, verdicts
 from benchmarks.evaluation import summary
 from benchmarks.evaluation.tasks import ABLATIONS, BASELINES, GAZE, HAND, NEGATIVE_CONTROLS, TABLE3
-from benchmarks.report import ablations, answers, controls
+from benchmarks.report import answers
 from benchmarks.report.data import AblationData
 from benchmarks.report.display import DISPLAYS
+from benchmarks.report.parts import ablations, controls
 from tests import hand_results
 from tests.gaze_results import DATA, gaze_results
 from tests.invented import Page, invented, invented_measures

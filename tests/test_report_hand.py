@@ -13,9 +13,10 @@ from PIL import Image
 
 from benchmarks import report
 from benchmarks.evaluation import tasks
-from benchmarks.report import depth, evidence, figures, sections
+from benchmarks.report import depth, figures, sections
 from benchmarks.report.data import ReportData
 from benchmarks.report.display import HAND
+from benchmarks.report.parts import evidence
 from tests.hand_results import LEVELS
 from tests.invented import Page, invented_both
 

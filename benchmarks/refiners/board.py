@@ -83,8 +83,8 @@ def board(params: Params, task: str, rows: pd.DataFrame) -> dict[str, Any]:
     )[metric]  # (R, C)
     sign = 1 if against.metrics[metric].higher_is_better else -1
     better = (sign * (draws[:, :, None] - draws[:, None, :]) > 0).mean(0)
-    lines = []
-    for name in known:
+    beats, lines = better[:, known.index("simgan")], []
+    for k, name in enumerate(known):
         compared = of_simgan["comparisons"][against.name].get(name)
         gained = of_synthetic["comparisons"][gain.name].get(name, {})
         value = of_simgan[against.name][name][metric]
@@ -92,6 +92,7 @@ def board(params: Params, task: str, rows: pd.DataFrame) -> dict[str, Any]:
             {"method": name, "label": LABELS.get(name, name)}
             | {metric: value["value"], "low": value["low"], "high": value["high"]}
             | _prefixed("vs_simgan_", compared, ("difference", "low", "high", "p_holm", "verdict"))
+            | {"beats_simgan": None if name == "simgan" else round(float(beats[k]), 3)}
             | _prefixed("vs_synthetic_", gained, ("difference", "low", "high"))
             | _prefixed("closable_gap_", gained.get("share_of_closable_gap"), ("value", "low", "high"))
             | _looks(params, task, name)

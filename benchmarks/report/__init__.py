@@ -5,9 +5,7 @@ display, depth                how a task is displayed: names, units, colours; de
 tables, results               what a table is; the tables of section 3
 figures                       all drawings
 sections                      what a section of the page is; pictures, curves, Table 2 or 4
-evidence, controls, measures,
-table3, training, ablations,
-datasets                      the other sections
+parts                         the other sections
 answers                       the sentences at the page's head
 page                          chapters, the page and all files beside it
 """

@@ -10,21 +10,10 @@ from typing import Any
 
 from benchmarks.core.errors import UserError
 from benchmarks.evaluation import summary
-from benchmarks.report import (
-    ablations,
-    answers,
-    controls,
-    datasets,
-    evidence,
-    measures,
-    results,
-    rivals,
-    sections,
-    table3,
-    training,
-)
+from benchmarks.report import answers, results, sections
 from benchmarks.report.data import DataDescription, ReportData
 from benchmarks.report.display import DISPLAYS, GAZE, Display
+from benchmarks.report.parts import ablations, controls, datasets, evidence, measures, rivals, table3, training
 from benchmarks.report.sections import Section
 from benchmarks.report.tables import Record, Table
 from benchmarks.verdicts import NOT_RUN, Contradiction

@@ -5,10 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 from benchmarks.evaluation import tasks
-from benchmarks.report import evidence, results
+from benchmarks.report import results
 from benchmarks.report.data import AblationData
 from benchmarks.report.display import GAZE, ConditionStyle, Display
-from benchmarks.report.measures import mean_over, three_digits
+from benchmarks.report.parts import evidence
+from benchmarks.report.parts.measures import mean_over, three_digits
 from benchmarks.report.sections import Section, TileFigure, png
 from benchmarks.report.tables import Column, Record, Table
 
