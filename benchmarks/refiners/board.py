@@ -32,6 +32,7 @@ from simgan import networks
 OUT = Path("reports/refiners")
 BASE = {"synthetic": "synthetic", "refined": "simgan", "photographed": "photographed"}  # conditions of the main run
 SHOWN, TIMED = 8, 512
+TRACKED = tracking.DIARY / "board"
 
 
 def write(params: Params) -> None:
@@ -60,7 +61,26 @@ def write(params: Params) -> None:
         content = {"preset": params.preset, "seeds": list(seeds(params)), "stand_in": standin, "boards": boards}
         (beside / "board.json").write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
         (beside / "README.md").write_text(text(content))
+    for task, found in boards.items():
+        for row in found["methods"]:
+            _to_mlflow(params, task, row)
+    tracking.sync(TRACKED)
     print(f"board: {OUT / 'README.md'}", flush=True)
+
+
+def _to_mlflow(params: Params, task: str, row: dict[str, Any]) -> None:
+    """A run of the experiment *board* for each row of the table: its numbers, and the method's own parameters."""
+    name = row["method"]
+    rival = getattr(params.refiners, task).get(name)
+    with tracking.run(
+        TRACKED / task / name,
+        experiment="board",
+        name=f"{task} {name}",
+        params={"task": task, "method": name} | (rival.own if rival else {}),
+        tags={"stage": "board", "task": task, "method": name, "preset": params.preset},
+        live=False,
+    ) as run:
+        run.final({key: float(value) for key, value in row.items() if isinstance(value, int | float)})
 
 
 def board(params: Params, task: str, rows: pd.DataFrame) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pytest
 from benchmarks.core import config
 from benchmarks.core.errors import UserError
 from benchmarks.refiners import board, page
+from benchmarks.tracking import RunFolder
 from tests.refiners.test_contract import with_rivals
 
 TRUE = {"synthetic": 11.0, "simgan": 8.5, "photographed": 8.0, "better": 7.0, "worse": 12.0, "same": 8.5}
@@ -97,3 +98,11 @@ def test_without_results_it_says_what_to_run(workspace: Path):
     with pytest.raises(UserError, match="dvc repro"):
         board.write(with_rivals(mine="Brighter"))
     assert not Path("reports/refiners").exists()
+
+
+def test_mlflow_gets_a_run_for_each_row(workspace: Path):
+    params = with_rivals(mine="Brighter")
+    board._to_mlflow(params, "gaze", {"method": "mine", "label": "mine", "mean_error_deg": 8.1, "vs_simgan_low": None})
+    (folder,) = (RunFolder(file.parent) for file in board.TRACKED.rglob("run.json"))
+    assert (folder.record().experiment, folder.record().name) == ("board", "gaze mine")
+    assert [event["metrics"] for event in folder.events_from()[0]] == [{"mean_error_deg": 8.1}]

@@ -11,7 +11,8 @@ import torch
 from benchmarks.core import config
 from benchmarks.refiners import plugins
 from benchmarks.refiners.contract import Domains, Unlabelled, steps
-from benchmarks.refiners.rivals import augmented, cut, cyclegan, dann, fourier, generators, matching, sensor
+from benchmarks.refiners.rivals import augmented, dann, fourier, matching, sensor
+from benchmarks.refiners.rivals.unpaired import cut, cyclegan, generators, translation
 from benchmarks.training.tensors import Images
 from tests.conftest import tiny_values
 
@@ -96,8 +97,8 @@ def test_patch_nce_by_hand():
 
 
 def test_least_squares_by_hand():
-    assert generators.fools(torch.tensor([1.0, 0.0])).item() == pytest.approx(0.5)
-    assert generators.tells(torch.tensor([1.0, 3.0]), torch.tensor([1.0, 1.0])).item() == pytest.approx(1.5)
+    assert translation.fools(torch.tensor([1.0, 0.0])).item() == pytest.approx(0.5)
+    assert translation.tells(torch.tensor([1.0, 3.0]), torch.tensor([1.0, 1.0])).item() == pytest.approx(1.5)
 
 
 @pytest.mark.parametrize("size", [(35, 55), (64, 64), (33, 34)])

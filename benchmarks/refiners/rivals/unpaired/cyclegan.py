@@ -1,53 +1,32 @@
 """CycleGAN (Zhu, Park, Isola and Efros, ICCV 2017): mappings both ways that undo each other."""
 
 import itertools
-from typing import Annotated, Any
 
 import torch
-from pydantic import Field
-from torch import Tensor
 
-from benchmarks.core.config import SimGANParams
 from benchmarks.refiners import contract
-from benchmarks.refiners.rivals.generators import (
-    Generator,
-    Saved,
-    adam,
-    descend,
-    falls,
-    fools,
-    patch_discriminator,
-    tells,
-)
+from benchmarks.refiners.rivals.unpaired.generators import Generator, patch_discriminator
+from benchmarks.refiners.rivals.unpaired.translation import Training, Translator, adam, descend, falls, fools, tells
 from simgan.history import History
 
 
-class CycleGAN(contract.Refiner):
+class CycleGAN(Translator):
     """Least-squares losses, cycle weight 10, a pool of 50 images a discriminator, Adam at 0.0002 (sections 3.3, 4).
 
-    Batches are the preset's, not of one image; the identity loss, the paper's for paintings, is off.
+    The identity loss, the paper's for paintings, is off.
     """
 
-    class Settings(contract.Settings):
-        features: Annotated[int, Field(gt=0)] = 16
-        blocks: Annotated[int, Field(gt=0)] = 4
+    class Settings(Translator.Settings):
         cycle: float = 10.0
-        lr: float = 0.0002
 
-    def __init__(self, settings: Any, size: tuple[int, int], simgan: SimGANParams):
-        super().__init__(settings, size, simgan)
-        self.generator = Generator(settings.features, settings.blocks)
-
-    def trainer(self, domains: contract.Domains) -> "Training":
-        return Training(self, domains)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.generator(images)
+    def trainer(self, domains: contract.Domains) -> "Cycle":
+        return Cycle(self, domains)
 
 
-class Training(Saved):
+class Cycle(Training):
     def __init__(self, refiner: CycleGAN, domains: contract.Domains):
-        settings = refiner.settings
+        super().__init__(refiner, domains, "cyclegan")
+        settings = self.settings
         self.there = refiner.generator.to(domains.device)
         self.back = Generator(settings.features, settings.blocks).to(domains.device)
         self.judges = {
@@ -56,19 +35,9 @@ class Training(Saved):
         self.of_generators = adam(self.there, self.back, lr=settings.lr)
         self.of_judges = adam(*self.judges.values(), lr=settings.lr)
         self.pools = {"real": History(50), "synthetic": History(50)}
-        self.domains, self.settings, self.batch = domains, settings, refiner.simgan.batch
-        self.total = contract.steps(refiner.simgan) // 2  # each step learns from real images, too
-        self.random = domains.random("cyclegan")
-        self.step = 0
-
-    @property
-    def done(self) -> bool:
-        return self.step >= self.total
-
-    def parts(self) -> dict[str, Any]:
-        networks = {"there": self.there, "back": self.back, "of_generators": self.of_generators}
-        judges = {f"judge_{name}": judge for name, judge in self.judges.items()}
-        return networks | judges | {"of_judges": self.of_judges} | {f"pool_{n}": p for n, p in self.pools.items()}
+        self.parts |= {"there": self.there, "back": self.back, "of_generators": self.of_generators}
+        self.parts |= {f"judge_{name}": judge for name, judge in self.judges.items()} | {"of_judges": self.of_judges}
+        self.parts |= {f"pool_{name}": pool for name, pool in self.pools.items()}
 
     def advance(self) -> dict[str, float]:
         falls([self.of_generators, self.of_judges], self.settings.lr, self.step / self.total)

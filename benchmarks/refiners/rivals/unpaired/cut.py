@@ -1,55 +1,34 @@
 """CUT (Park, Efros, Zhang and Zhu, ECCV 2020): one way; a patch of the output must resemble its input patch."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
-from benchmarks.core.config import SimGANParams
 from benchmarks.refiners import contract
-from benchmarks.refiners.rivals.generators import (
-    Generator,
-    Saved,
-    adam,
-    descend,
-    falls,
-    fools,
-    patch_discriminator,
-    tells,
-)
+from benchmarks.refiners.rivals.unpaired.generators import patch_discriminator
+from benchmarks.refiners.rivals.unpaired.translation import Training, Translator, adam, descend, falls, fools, tells
 
 
-class CUT(contract.Refiner):
-    """PatchNCE over the encoder's five depths, of synthetic and of real images; least-squares GAN, Adam at 0.0002.
+class CUT(Translator):
+    """PatchNCE over the encoder's five depths, of synthetic and of real images; least-squares GAN, Adam at 0.0002."""
 
-    Batches are the preset's, not of one image.
-    """
-
-    class Settings(contract.Settings):
-        features: Annotated[int, Field(gt=0)] = 16
-        blocks: Annotated[int, Field(gt=0)] = 4
+    class Settings(Translator.Settings):
         nce: float = 1.0
         temperature: float = 0.07
         patches: Annotated[int, Field(gt=1)] = 256
         projection: Annotated[int, Field(gt=0)] = 64
-        lr: float = 0.0002
 
-    def __init__(self, settings: Any, size: tuple[int, int], simgan: SimGANParams):
-        super().__init__(settings, size, simgan)
-        self.generator = Generator(settings.features, settings.blocks)
-
-    def trainer(self, domains: contract.Domains) -> "Training":
-        return Training(self, domains)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.generator(images)
+    def trainer(self, domains: contract.Domains) -> "Contrast":
+        return Contrast(self, domains)
 
 
-class Training(Saved):
+class Contrast(Training):
     def __init__(self, refiner: CUT, domains: contract.Domains):
-        settings = refiner.settings
+        super().__init__(refiner, domains, "cut")
+        settings = self.settings
         self.generator = refiner.generator.to(domains.device)
         self.judge = patch_discriminator(settings.features).to(domains.device)
         k = settings.features
@@ -57,18 +36,8 @@ class Training(Saved):
         self.heads.to(domains.device)
         self.of_generator = adam(self.generator, self.heads, lr=settings.lr)
         self.of_judge = adam(self.judge, lr=settings.lr)
-        self.domains, self.settings, self.batch = domains, settings, refiner.simgan.batch
-        self.total = contract.steps(refiner.simgan) // 2  # each step learns from real images, too
-        self.random = domains.random("cut")
-        self.step = 0
-
-    @property
-    def done(self) -> bool:
-        return self.step >= self.total
-
-    def parts(self) -> dict[str, Any]:
-        networks = {"generator": self.generator, "judge": self.judge, "heads": self.heads}
-        return networks | {"of_generator": self.of_generator, "of_judge": self.of_judge}
+        self.parts |= {"generator": self.generator, "judge": self.judge, "heads": self.heads}
+        self.parts |= {"of_generator": self.of_generator, "of_judge": self.of_judge}
 
     def advance(self) -> dict[str, float]:
         falls([self.of_generator, self.of_judge], self.settings.lr, self.step / self.total)

@@ -1,8 +1,5 @@
-"""Networks and training of the unpaired translators, CycleGAN and CUT: generator, PatchGAN, least-squares losses."""
+"""Networks of the unpaired translators, CycleGAN and CUT: generator and PatchGAN."""
 
-from typing import Any
-
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
@@ -82,52 +79,3 @@ def _initialise(layer: nn.Module) -> None:
     if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
         nn.init.normal_(layer.weight, 0, 0.02)
         nn.init.zeros_(layer.bias) if layer.bias is not None else None
-
-
-def fools(logits: Tensor) -> Tensor:
-    """Least squares: how far the patches are from being taken for real (1)."""
-    return (logits - 1).square().mean()
-
-
-def tells(of_real: Tensor, of_fake: Tensor) -> Tensor:
-    """D's loss: half of both sides."""
-    return 0.5 * ((of_real - 1).square().mean() + of_fake.square().mean())
-
-
-def adam(*networks: nn.Module, lr: float) -> torch.optim.Adam:
-    """As both papers have it."""
-    parameters = [parameter for network in networks for parameter in network.parameters()]
-    return torch.optim.Adam(parameters, lr=lr, betas=(0.5, 0.999))
-
-
-def descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    optimizer.step()
-
-
-def falls(optimizers: list[torch.optim.Adam], lr: float, done: float) -> None:
-    """Constant for half of the training, then falling to 0 on a line."""
-    for optimizer in optimizers:
-        for group in optimizer.param_groups:
-            group["lr"] = lr * min(1.0, 2 * (1 - done))
-
-
-class Saved:
-    """State of a trainer whose `parts` (networks, optimisers, histories) and generator hold all of it."""
-
-    step: int
-    random: torch.Generator
-
-    def parts(self) -> dict[str, Any]:
-        raise NotImplementedError
-
-    def state_dict(self) -> dict[str, Any]:
-        own = {"step": self.step, "random": self.random.get_state()}
-        return own | {name: part.state_dict() for name, part in self.parts().items()}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.step = state["step"]
-        self.random.set_state(state["random"])
-        for name, part in self.parts().items():
-            part.load_state_dict(state[name])
