@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.core.errors import UserError
+from benchmarks.datasets import limits
 from benchmarks.datasets.eyes.geometry import HEIGHT, WIDTH, direction
 from benchmarks.datasets.loading import Batch, Broken, Loaded
 from benchmarks.datasets.mpiigaze import check_sides
@@ -137,9 +138,9 @@ class Folder:
         return _equalised(image) if self.equalise else image
 
     def _decode(self, name: str) -> np.ndarray:
-        content = _content(self.path / name)
+        content = _content(limits.inside(self.path, name))
         if content is None:
-            content = _content(self.path / "images" / name)
+            content = _content(limits.inside(self.path / "images", name))
         if content is None:
             raise Broken("no such file")
         ending = ENDINGS.get(Path(name).suffix.lower())
@@ -148,10 +149,7 @@ class Folder:
         if ending not in content[-1024:]:  # OpenCV fills what is missing with grey, without a word to the caller
             raise Broken("truncated")
         flags = cv2.IMREAD_COLOR_RGB if self.colour else cv2.IMREAD_GRAYSCALE
-        try:
-            image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
-        except cv2.error:  # for a header that announces more pixels than OpenCV takes
-            image = None
+        image, _ = limits.decode(content, flags)
         if image is None:
             raise Broken("not an image")
         return image
@@ -204,7 +202,7 @@ def _turned(row: dict[str, str]) -> float:
 
 def _content(file: Path) -> bytes | None:
     try:
-        return file.read_bytes()
+        return limits.read(file)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

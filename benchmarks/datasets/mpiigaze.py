@@ -9,6 +9,7 @@ the signs of gaze x and of head yaw: the mirror maps x to -x and leaves y and z.
 scaling artefact of the normalisation of about 2 to 4 degrees (its author's own remark); they are taken as they are.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -18,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.core.errors import UserError
+from benchmarks.datasets import limits
 from benchmarks.datasets.eyes.geometry import HEIGHT, WIDTH
 from benchmarks.datasets.loading import Batch, Broken, Loaded
 from benchmarks.datasets.store import GAZE
@@ -156,7 +158,7 @@ def _listed(file: Path) -> dict[str, tuple[Wanted, ...]]:
             continue
         image, _, side = line.strip().rpartition(" ")
         day, _, name = image.strip().partition("/")
-        if side not in ("left", "right") or not day or not name:
+        if side not in ("left", "right") or not re.fullmatch(r"day\d+", day) or not name:
             raise UserError(f"{file}, line {number}: expected `dayYY/NNNN.jpg left` or `right`, found {line.strip()!r}")
         days.setdefault(day, []).append(Wanted(name, side))
     return {day: tuple(days[day]) for day in sorted(days)}
@@ -175,7 +177,10 @@ def _read(file: Path) -> Any:
     if not file.is_file():
         raise Broken("no such file")
     try:
+        limits.check_unpacked(file)
         return loadmat(file, struct_as_record=False, squeeze_me=True)
+    except Broken:
+        raise
     except Exception as error:  # scipy raises whatever a damaged byte leads to: zlib.error, TypeError, ValueError ...
         raise Broken(f"unreadable ({type(error).__name__})") from None
 

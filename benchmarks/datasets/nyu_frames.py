@@ -18,9 +18,10 @@ import pandas as pd
 import scipy.io
 
 from benchmarks.core.errors import UserError
+from benchmarks.datasets import limits
 from benchmarks.datasets.hands import crops
 from benchmarks.datasets.hands.skeleton import JOINTS, NYU_JOINTS
-from benchmarks.datasets.loading import Batch, Loaded
+from benchmarks.datasets.loading import Batch, Broken, Loaded
 
 HEIGHT, WIDTH = 480, 640
 FIRST_PERSON = 2440  # test frames 1 to 2440 show the person of train: published methods err half as much on them
@@ -165,10 +166,11 @@ class _Rejected(Exception):
 def read_depth(file: Path) -> np.ndarray:
     """Packed depth -> uint16 mm (480, 640). Raises _Rejected."""
     try:
-        packed = np.fromfile(file, np.uint8)
+        image, _ = limits.decode(limits.read(file), cv2.IMREAD_UNCHANGED)  # None also where it is truncated
     except OSError as error:
         raise _Rejected(file.name, error.strerror or "unreadable") from None
-    image = cv2.imdecode(packed, cv2.IMREAD_UNCHANGED) if len(packed) else None  # None also where it is truncated
+    except Broken as reason:
+        raise _Rejected(file.name, str(reason)) from None
     if image is None:
         raise _Rejected(file.name, "no PNG, or a truncated one")
     if image.shape != (HEIGHT, WIDTH, 3) or image.dtype != np.uint8:
@@ -200,10 +202,13 @@ def read_joints(file: Path) -> np.ndarray:
 def _variable(file: Path, key: str) -> np.ndarray:
     """float32 (3, N, 14, 3)."""
     try:
+        limits.check_unpacked(file)
         with file.open("rb") as opened:
             found = scipy.io.loadmat(opened, variable_names=[key])
     except FileNotFoundError:
         raise UserError(f"{file}: no such file; {WHERE}") from None
+    except Broken as reason:
+        raise UserError(f"{file}: {reason}; {WHERE}") from None
     except Exception as error:  # of damaged files scipy raises whatever its parser stumbles on
         raise UserError(f"{file}: not a readable MATLAB file ({' '.join(str(error).split())}); {WHERE}") from None
     if key not in found:

@@ -9,7 +9,6 @@ as in MPIIGaze's crops (by eye there: rows 18 to 20).
 
 from __future__ import annotations
 
-import io
 import json
 import math
 from collections.abc import Sequence
@@ -19,9 +18,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from benchmarks.core.errors import UserError
+from benchmarks.datasets import limits
 from benchmarks.datasets.loading import Batch, Broken, Loaded
 
 HEIGHT, WIDTH = 35, 55
@@ -131,13 +130,12 @@ class UnityEyes:
         if not data.rstrip(b"\0").endswith(b"\xff\xd9"):  # the decoder would fill the rest with grey
             raise Broken(name, "truncated image")
         try:
-            full = Image.open(io.BytesIO(data)).height if power else 0
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), SCALES[self.colour][power])
-        except (cv2.error, OSError):
-            image, full = None, 0
+            image, full = limits.decode(data, SCALES[self.colour][power])
+        except Broken as reason:
+            raise Broken(name, str(reason)) from None
         if image is None:
             raise Broken(name, "not a readable JPEG image")
-        return image, full or len(image)
+        return image, full
 
     def check(self, images: np.ndarray, labels: pd.DataFrame | None) -> None:
         """Raises UserError unless irises lie where the labels look: to the right and below for x and y > 0."""
@@ -167,12 +165,12 @@ def describe(folder: Path, name: str) -> list[float]:
         raise Broken(name, f"has no {error.args[0]}") from None
     except ValueError:
         raise Broken(name, "not valid JSON") from None
-    except TypeError:
+    except (TypeError, RecursionError):
         raise Broken(name, "not what UnityEyes writes") from None
     try:
         numbers = json.loads(f"[{text}]".replace("(", "").replace(")", ""))
         finite, length = math.isfinite(sum(numbers)), math.hypot(*numbers[-7:-4])
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError, OverflowError):
         raise Broken(name, "a vector is not made of numbers") from None
     if len(numbers) != NUMBERS:
         raise Broken(name, "a vector has too few or too many numbers")
@@ -186,13 +184,14 @@ def describe(folder: Path, name: str) -> list[float]:
 def content(folder: Path, name: str) -> bytes:
     """The bytes of one of a pair of files. Raises Broken when it is absent, empty or unreadable."""
     try:
-        with open(f"{folder}/{name}", "rb", buffering=0) as file:  # noqa: PTH123 (a Path takes longer than the reading)
-            data = file.readall()
+        data = limits.read(f"{folder}/{name}")
     except FileNotFoundError:
         stem, kind = name.rsplit(".", 1)
         raise Broken(f"{stem}.{'jpg' if kind == 'json' else 'json'}", f"no {name} beside it") from None
     except OSError as error:
         raise Broken(name, f"unreadable ({error.strerror})") from None
+    except Broken as reason:
+        raise Broken(name, str(reason)) from None
     if not data:
         raise Broken(name, "empty file")
     return data
