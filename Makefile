@@ -6,8 +6,7 @@ export PATH := $(BIN):$(PATH)
 .PHONY: run test ui lint
 
 run: .venv/installed
-	dvc repro
-	python -m benchmarks sync
+	@started=$$(date +%s) && dvc repro && python -m benchmarks sync && python -m benchmarks times --since $$started
 
 test: .venv/installed
 	python -m pytest

@@ -64,7 +64,7 @@ def load_synthesis(
     """Stage: turn a data source into a store."""
     from benchmarks.stages import load_synthesis
 
-    load_synthesis.run(config.load(), task, domain)
+    _stage(load_synthesis.run, task, domain)
 
 
 @app.command()
@@ -72,7 +72,7 @@ def control(task: Task, name: Annotated[config.Control, typer.Argument(help="Whi
     """Stage: the images of a control condition."""
     from benchmarks.stages import control
 
-    control.run(config.load(), task, name)
+    _stage(control.run, task, name)
 
 
 @app.command()
@@ -122,7 +122,7 @@ def baselines() -> None:
     """Stage: Table 3's earlier estimators, trained on synthetic and on labelled real images, a row an image."""
     from benchmarks.stages import baselines
 
-    baselines.run(config.load())
+    _stage(baselines.run)
 
 
 @app.command()
@@ -130,7 +130,7 @@ def evaluate(task: Task) -> None:
     """Stage: every estimator on the test store, a row an image."""
     from benchmarks.stages import evaluate
 
-    evaluate.run(config.load(), task)
+    _stage(evaluate.run, task)
 
 
 @app.command()
@@ -149,7 +149,7 @@ def figure6_load(domain: Annotated[Literal["synthetic", "real"], typer.Option(he
     """Figure 6: colour eyes (see benchmarks/figure6/dvc.yaml)."""
     from benchmarks.figure6 import experiment
 
-    experiment.load(config.load(), domain)
+    _stage(experiment.load, domain)
 
 
 @app.command()
@@ -168,7 +168,7 @@ def figure6_report() -> None:
     """Figure 6: reports/figure6."""
     from benchmarks.figure6 import page
 
-    page.write(config.load())
+    _stage(page.write)
 
 
 @app.command()
@@ -191,7 +191,7 @@ def train_refiner(name: Rival, task: Task) -> None:
     """A rival of SimGAN: its refiners (see benchmarks/refiners/dvc.yaml and docs/refiners.md)."""
     from benchmarks.refiners import learning
 
-    learning.train_all(config.load(), task, name)
+    _stage(learning.train_all, task, name)
 
 
 @app.command()
@@ -199,7 +199,7 @@ def judge_refiner(name: Rival, task: Task) -> None:
     """A rival of SimGAN: its images, measured, and its estimators, trained and tested."""
     from benchmarks.refiners import judging
 
-    judging.judge_all(config.load(), task, name)
+    _stage(judging.judge_all, task, name)
 
 
 @app.command()
@@ -231,7 +231,7 @@ def report(
     """Stage: results.json, tables, figures and the page."""
     from benchmarks.stages import report
 
-    report.run(config.load(), [task] if task else ["gaze", "hand"], out, pictures)
+    _stage(report.run, [task] if task else ["gaze", "hand"], out, pictures)
 
 
 @app.command()
@@ -311,11 +311,27 @@ def sync() -> None:
 
 
 @app.command()
+def times(since: Annotated[float, typer.Option(help="Seconds since 1970: when the run began.")] = 0.0) -> None:
+    """Where the minutes of `dvc repro` went, by stage."""
+    from benchmarks.tracking import times
+
+    print(times.table(since))
+
+
+@app.command()
 def ui(port: Annotated[int, typer.Option(help="Port on the loopback address.")] = 5000) -> None:
     """Open MLflow where the comparison is."""
     from benchmarks import tracking
 
     tracking.serve_ui(port)
+
+
+def _stage(piece: Callable[..., Any], *arguments: Any) -> None:
+    """A stage's work, timed."""
+    from benchmarks.tracking.times import WORK, spent
+
+    with spent(WORK):
+        piece(config.load(), *arguments)
 
 
 def _run_all(
@@ -325,6 +341,7 @@ def _run_all(
     seeds_of: Callable[[config.Params, str], Sequence[int]] = lambda params, _: params.seeds,
 ) -> None:
     """One instance for each seed and each of `whats`: task or condition, and what `piece` takes after the seed."""
+    from benchmarks.tracking.times import WORK, spent
     from benchmarks.training.instances import run_all
 
     params = config.load()
@@ -334,7 +351,8 @@ def _run_all(
         if seed is not None and seed not in known:
             raise UserError(f"--seed {seed}: not one of {what}'s seeds in params.yaml, {list(known)}; add it there")
         instances += [(str(what), each, *more) for each in known if seed in (None, each)]
-    run_all(partial(piece, params), instances, params.compute)
+    with spent(WORK):
+        run_all(partial(piece, params), instances, params.compute)
 
 
 def main() -> None:

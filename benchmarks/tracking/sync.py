@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks.core.errors import UserError
 from benchmarks.tracking.destination import connect, first_line, installed, shown, tracking_uri
 from benchmarks.tracking.events import KILLED, RUNNING, Record, RunFolder, is_alive
+from benchmarks.tracking.times import MLFLOW, spent
 
 
 @dataclasses.dataclass
@@ -37,7 +38,8 @@ def sync(*roots: Path) -> Synced:
         return counts
     folders = _ended_runs(roots)
     try:
-        _send(uri, folders, counts)
+        with spent(MLFLOW):
+            _send(uri, folders, counts)
     except Exception as error:
         raise UserError(
             f"{shown(uri)}: failed after {counts.created + counts.completed} runs ({first_line(error)}); "

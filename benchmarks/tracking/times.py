@@ -1,0 +1,47 @@
+"""Where the minutes of `make run` go: into the stages' own work, or around it (DVC, imports, MLflow)."""
+
+import json
+import os
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks.tracking.events import DIARY
+
+FILE = DIARY / "times.jsonl"
+WORK, MLFLOW = "work", "mlflow"
+
+
+@contextmanager
+def spent(kind: str) -> Iterator[None]:
+    """Notes the seconds of a block, where DVC runs it: a stage's work, or MLflow's part of that."""
+    started = time.time()
+    yield
+    stage = os.environ.get("DVC_STAGE")
+    if stage:
+        FILE.parent.mkdir(exist_ok=True)
+        with FILE.open("a") as file:
+            file.write(json.dumps({"stage": stage, kind: time.time() - started, "ended": time.time()}) + "\n")
+
+
+def table(since: float) -> str:
+    """Minutes by stage of what ended after `since` (seconds since 1970), and what was spent around it until now."""
+    total = time.time() - since
+    work, mlflow = defaultdict[str, float](float), 0.0
+    for line in _lines(FILE):
+        if line["ended"] > since:
+            work[line["stage"].partition("@")[0]] += line.get(WORK, 0) - line.get(MLFLOW, 0)
+            mlflow += line.get(MLFLOW, 0)
+    if not work:
+        return "Nothing had to run."
+    around = total - sum(work.values())
+    rows = [*work.items(), ("around the stages: DVC, imports, MLflow", around), ("whole run", total)]
+    wide = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:{wide}}  {seconds / 60:6.1f} min  {seconds / total:6.1%}" for name, seconds in rows)
+
+
+def _lines(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []
