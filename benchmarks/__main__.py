@@ -284,6 +284,20 @@ def doctor() -> None:
 
 
 @app.command()
+def bench(
+    sizes: Annotated[
+        list[str] | None, typer.Option(help="A preset's; may be given again. Default: embedded, paper.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Of the CPU; by default as params.yaml has it.")] = None,
+    out: Annotated[Path, typer.Option(help="Where the page goes.")] = Path("reports/bench"),
+) -> None:
+    """How fast this machine trains, refines, renders and reads, against its own limits; minutes."""
+    from benchmarks.bench import run
+
+    print(run.run(config.load(), sizes or ["embedded", "paper"], out, threads))
+
+
+@app.command()
 def turing(
     rater: Annotated[str, typer.Option(help="Whose page to open: a-z, 0-9, - and _; others can give theirs.")] = "",
     synthetic_control: Annotated[

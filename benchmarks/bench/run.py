@@ -1,0 +1,160 @@
+"""Timing, interleaved, and the page: reports/bench."""
+
+import json
+import platform
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks import presets
+from benchmarks.bench import workloads
+from benchmarks.bench.workloads import Work
+from benchmarks.core import config
+from benchmarks.core.files import whole
+from benchmarks.core.progress import Progress
+from benchmarks.training.tensors import choose_device
+
+FEWEST, LONG_S = 3, 20.0  # rounds; seconds of one kind after which these must do
+ROUNDS = 15
+
+
+def run(params: config.Params, sizes: list[str], out: Path, threads: int | None) -> str:
+    """Times everything in turn, round after round, writes `out`, gives the page."""
+    compute = params.compute.model_copy(update={"threads": threads} if threads else {})
+    device = choose_device(compute)
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        for name, group in _groups(params, sizes, device, Path(folder)):
+            limits = [workloads.product(device), workloads.copy(device)]
+            works = [*limits, *group]
+            _time(works, device, name)
+            rows += [{"of": name} | _row(work, *limits) for work in works]
+    content = {
+        "machine": {
+            "device": torch.cuda.get_device_name() if device.type == "cuda" else _processor(),
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+        },
+        "rounds": min(row["rounds"] for row in rows),
+        "rows": rows,
+    }
+    page = _page(content)
+    with whole(out) as beside:
+        beside.mkdir(parents=True)
+        (beside / "bench.json").write_text(json.dumps(content, indent=1) + "\n")
+        (beside / "README.md").write_text(page)
+    return page
+
+
+def _groups(
+    params: config.Params, sizes: list[str], device: torch.device, folder: Path
+) -> Iterator[tuple[str, Iterator[Work]]]:
+    """What is timed together: a preset's networks, at its batches or those that this device can take."""
+    for name in sizes:
+        of = config.check(presets.parse(presets.compose(name)), Path(name))
+        slow = name == "paper" and device.type == "cpu"
+        for batch in (32, 128) if slow else (None,):
+            yield f"{name}, gaze", _gaze(of, device, batch)
+        yield f"{name}, hand", _hand(of, device, 2 if slow else None)
+    yield "data", iter([*workloads.rendering(params.data.hand.size), workloads.reading(folder)])
+
+
+def _gaze(params: config.Params, device: torch.device, batch: int | None) -> Iterator[Work]:
+    yield from workloads.simgan("gaze", params.simgan.gaze, workloads.EYE, device, batch)
+    yield workloads.gaze_cnn(params.estimators.gaze, device, batch)
+
+
+def _hand(params: config.Params, device: torch.device, batch: int | None) -> Iterator[Work]:
+    size = params.data.hand.size
+    yield from workloads.simgan("hand", params.simgan.hand, (size, size), device, batch)
+    yield workloads.hourglass(params.estimators.hand, size, device, batch)
+
+
+def _time(works: list[Work], device: torch.device, name: str) -> None:
+    """Round after round through all, so that whatever slows the machine slows all of them alike."""
+    progress = Progress(f"bench {name}", ROUNDS, "round")
+    for count in range(ROUNDS + 1):
+        for work in works:
+            for kind, act in (("ours", work.ours), ("plain", work.plain)):
+                seconds = work.seconds[kind]
+                if act is None or (len(seconds) >= FEWEST and sum(seconds) > LONG_S):
+                    continue
+                started = time.perf_counter()
+                act()
+                if device.type == "cuda":
+                    torch.cuda.synchronize()
+                if count:  # the first round warms up
+                    seconds.append(time.perf_counter() - started)
+        progress(count)
+    progress.close()
+
+
+def _row(work: Work, arithmetic: Work, memory: Work) -> dict[str, Any]:
+    ours, peak = _median(work, "ours"), arithmetic.flops / _median(arithmetic, "ours")
+    bandwidth = memory.bytes / _median(memory, "ours")
+    ratios = np.array(work.seconds["plain"]) / np.array(work.seconds["ours"][: len(work.seconds["plain"])])
+    return {
+        "what": work.name,
+        "rounds": len(work.seconds["ours"]),
+        "images_per_s": work.images / ours if work.images else None,
+        "gflop_per_s": work.flops / ours / 1e9 if work.flops else None,
+        "gbyte_per_s": work.bytes / ours / 1e9 if work.bytes else None,
+        "share_of_limit": work.flops / ours / peak
+        if work.flops
+        else work.bytes / ours / bandwidth
+        if work.bytes
+        else None,
+        "times_plain": float(np.median(ratios)) if len(ratios) else None,
+    }
+
+
+def _median(work: Work, kind: str) -> float:
+    return float(np.median(work.seconds[kind]))
+
+
+def _page(content: dict[str, Any]) -> str:
+    machine = content["machine"]
+    lines = [
+        "# How fast",
+        "",
+        f"{machine['device']}, {machine['threads']} threads, torch {machine['torch']}; medians of {content['rounds']} "
+        "rounds or more, all in turn.",
+        "*Of the limit*: of this machine's matrix product (its copy, for reading), measured in the same rounds.",
+        "*Times plain*: against the same step as one would first write it in eager torch (benchmarks/bench/plain.py),",
+        "on the same images, median of the rounds' ratios.",
+        "",
+        "| | Images/s | GFLOP/s | GB/s | Of the limit | Times plain |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for row in content["rows"]:
+        cells = (
+            _shown(row["images_per_s"], "{:,.0f}" if (row["images_per_s"] or 0) >= 100 else "{:.1f}"),
+            _shown(row["gflop_per_s"], "{:,.0f}"),
+            _shown(row["gbyte_per_s"], "{:.1f}"),
+            _shown(row["share_of_limit"], "{:.0%}"),
+            _shown(row["times_plain"], "{:.2f}"),
+        )
+        lines.append(f"| {row['what']} | {' | '.join(cells)} |")
+    lines += ["", "`python -m benchmarks bench` writes this page and bench.json.", ""]
+    return "\n".join(lines)
+
+
+def _shown(value: float | None, form: str) -> str:
+    return "" if value is None else form.format(value)
+
+
+def _processor() -> str:
+    try:
+        names = [
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ]
+    except OSError:
+        names = []
+    return names[0] if names else platform.processor() or platform.machine()
