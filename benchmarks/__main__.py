@@ -284,6 +284,17 @@ def doctor() -> None:
 
 
 @app.command()
+def matrix(
+    engine: Annotated[Literal["dask"], typer.Option(help="Which cluster engine.")] = "dask",
+    address: Annotated[str, typer.Option(help="The scheduler's, tcp://HOST:8786; without it, processes here.")] = "",
+) -> None:
+    """What `dvc repro` would run, as tasks of a cluster whose nodes share this folder (docs/scale.md)."""
+    from benchmarks import matrix
+
+    matrix.run(config.load(), address)
+
+
+@app.command()
 def bench(
     sizes: Annotated[
         list[str] | None, typer.Option(help="A preset's; may be given again. Default: embedded, paper.")
