@@ -189,9 +189,8 @@ def compare(folder: Path, uri: str) -> int:
             for point in client.get_metric_history(run.info.run_id, name)
         )
         assert set(there.values()) == {1} and set(there) == set(points), f"{run.info.run_name}: other events"
-        pictures = [
-            file.path for file in client.list_artifacts(run.info.run_id, "images") if file.path.endswith(".png")
-        ]
+        files = [file.path for file in client.list_artifacts(run.info.run_id, "images")]
+        pictures = [file for file in files if file.endswith("compressed.webp")]  # those that MLflow's page shows
         assert len(pictures) == len(kept.images()), f"{run.info.run_name}: {len(pictures)} pictures"
         assert run.info.status == "FINISHED"
         events += len(there) + len(pictures)
