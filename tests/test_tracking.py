@@ -218,6 +218,30 @@ def test_killed_trainings_end_as_killed(client: "MlflowClient", uri: str, tmp_pa
             training.wait()
 
 
+WRITER = """
+    import sys
+    from pathlib import Path
+    from benchmarks import tracking
+    from benchmarks.tracking import recorder
+    recorder.LIVE_AFTER = 0
+    folder = Path(sys.argv[1])
+    with tracking.run(folder, experiment="four writers", name=folder.name) as run:
+        for step in range(200):
+            run.log(step, {"loss": step})
+"""
+
+
+def test_four_writers_at_once_fill_one_sqlite_file(client: "MlflowClient", uri: str, tmp_path: Path) -> None:
+    client.create_experiment("four writers")
+    writers = [_python(WRITER, uri, str(tmp_path / f"writer{number}")) for number in range(4)]
+    assert [writer.wait() for writer in writers] == [0] * 4
+    runs = _runs(client, "four writers")
+    assert sorted(str(run.info.run_name) for run in runs) == [f"writer{number}" for number in range(4)]
+    for run in runs:
+        assert run.info.status == "FINISHED"
+        assert _steps(client, run, "loss") == list(range(200))
+
+
 @pytest.fixture
 def silent_server() -> Iterator[str]:
     """A server that takes connections and never answers."""
