@@ -24,6 +24,7 @@ for name, size in KEEP.items():
 
 # Commands whose work is done by processes side by side; torch imports _dynamo where it makes an optimiser.
 TRAINING = ("train-simgan", "train-gaze", "train-hand")
+TORCHRUN = "WORLD_SIZE" in os.environ  # several processes train together
 SIDE_BY_SIDE = (*TRAINING, "load-synthesis", "control", "refine", "measure", "evaluate", "baselines", "report")
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
@@ -34,27 +35,13 @@ Variant = Annotated[config.Variant | None, typer.Option(help="Section 3.3: the m
 TrainedOn = typer.Option(help="Training data; may be given again for others.")
 
 
-class GazeCondition(StrEnum):  # typer takes lists of enumerations, not of literals
-    synthetic = "synthetic"
-    synthetic_4x = "synthetic_4x"
-    refined = "refined"
-    refined_4x = "refined_4x"
-    photographed_4x = "photographed_4x"
-    equalised_4x = "equalised_4x"
-    real = "real"
-    refined_without_history = "refined_without_history"
-    refined_global_discriminator = "refined_global_discriminator"
-    refined_neither = "refined_neither"
-
-
-class HandCondition(StrEnum):
-    synthetic = "synthetic"
-    refined = "refined"
-    real = "real"
-    synthetic_3x = "synthetic_3x"
-    refined_3x = "refined_3x"
-    photographed = "photographed"
-    photographed_3x = "photographed_3x"
+# typer takes lists of enumerations, not of literals
+GazeCondition = StrEnum(
+    "GazeCondition",
+    "synthetic synthetic_4x refined refined_4x photographed_4x equalised_4x real "
+    "refined_without_history refined_global_discriminator refined_neither",
+)
+HandCondition = StrEnum("HandCondition", "synthetic refined real synthetic_3x refined_3x photographed photographed_3x")
 
 
 @app.command()
@@ -367,8 +354,11 @@ def _run_all(
 ) -> None:
     """One instance for each seed and each of `whats`: task or condition, and what `piece` takes after the seed."""
     from benchmarks.tracking.times import WORK, spent
-    from benchmarks.training.instances import run_all
 
+    if TORCHRUN:
+        from benchmarks.distributed import run_all
+    else:
+        from benchmarks.training.instances import run_all
     params = config.load()
     instances = []
     for what, *more in whats:
@@ -383,7 +373,7 @@ def _run_all(
 def main() -> None:
     """Run a command; what the user can mend is one line on standard error and exit status 2."""
     try:
-        if sys.argv[1:2] and sys.argv[1] in SIDE_BY_SIDE and "--help" not in sys.argv:
+        if sys.argv[1:2] and sys.argv[1] in SIDE_BY_SIDE and "--help" not in sys.argv and not TORCHRUN:
             stage = "benchmarks.stages." + sys.argv[1].replace("-", "_")
             workers.import_ahead(stage, *(["torch._dynamo"] if sys.argv[1] in TRAINING else []))
         app()
