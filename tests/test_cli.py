@@ -2,6 +2,8 @@
 
 import errno
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -130,3 +132,10 @@ def test_wrong_arguments_are_status_2_too(command: Command, wrong: tuple[str, ..
     status, message = command(*wrong)
     assert status == 2
     assert "Traceback" not in message
+
+
+def test_help_loads_nothing_heavy():
+    """So it prints within a third of a second."""
+    script = "import sys; import benchmarks.__main__; print({'torch', 'mlflow', 'dvc', 'pandas'} & set(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert loaded.strip() == "set()"
