@@ -17,7 +17,7 @@ CPU = torch.device("cpu")
 def steps() -> list[Work]:
     """Of both tasks, at the `ci` preset's sizes."""
     params = config.check(presets.parse(presets.compose("ci")), Path("ci"))
-    return [*run._gaze(params, CPU, None), *run._hand(params, CPU, None)]
+    return [*run._gaze(params, CPU, None), *run._hand(params, CPU, slow=False)]
 
 
 @pytest.mark.parametrize("work", steps(), ids=lambda work: work.name.partition(":")[0])

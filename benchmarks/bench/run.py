@@ -60,7 +60,7 @@ def _groups(
         slow = name == "paper" and device.type == "cpu"
         for batch in (32, 128) if slow else (None,):
             yield f"{name}, gaze", _gaze(of, device, batch)
-        yield f"{name}, hand", _hand(of, device, 2 if slow else None)
+        yield f"{name}, hand", _hand(of, device, slow)
     yield "data", iter([*workloads.rendering(params.data.hand.size), workloads.reading(folder)])
 
 
@@ -69,9 +69,10 @@ def _gaze(params: config.Params, device: torch.device, batch: int | None) -> Ite
     yield workloads.gaze_cnn(params.estimators.gaze, device, batch)
 
 
-def _hand(params: config.Params, device: torch.device, batch: int | None) -> Iterator[Work]:
-    size = params.data.hand.size
-    yield from workloads.simgan("hand", params.simgan.hand, (size, size), device, batch)
+def _hand(params: config.Params, device: torch.device, slow: bool) -> Iterator[Work]:
+    """`slow`: two crops a step, and R's of 64 pixels: a step of the paper's takes a CPU core a minute."""
+    size, batch = params.data.hand.size, 2 if slow else None
+    yield from workloads.simgan("hand", params.simgan.hand, (min(size, 64) if slow else size,) * 2, device, batch)
     yield workloads.hourglass(params.estimators.hand, size, device, batch)
 
 

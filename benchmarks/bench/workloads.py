@@ -80,7 +80,8 @@ def simgan(
     discriminator = plain.Discriminator(LAYERS[settings.discriminator_layers], settings.discriminator_width).to(device)
     discriminator.load_state_dict(_contiguous(trainer.discriminator))
     of_refiner, of_discriminator = plain.adam(refiner, settings.lr), plain.adam(discriminator, settings.lr)
-    of = f"{task}, R of {settings.features}, batch {settings.batch}"
+    kind = f"{task}, {size[0]}x{size[1]}, R of {settings.features}"
+    of = f"{kind}, batch {settings.batch}"
     yield _counted(
         Work(
             f"R's step: {of}",
@@ -108,7 +109,7 @@ def simgan(
 
     yield _counted(
         Work(
-            f"refining: {task}, R of {settings.features}, batch {len(shown)}",
+            f"refining: {kind}, batch {len(shown)}",
             len(shown),
             refining(trainer.refiner),
             refining(refiner),
