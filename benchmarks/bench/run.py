@@ -72,7 +72,8 @@ def _gaze(params: config.Params, device: torch.device, batch: int | None) -> Ite
 def _hand(params: config.Params, device: torch.device, slow: bool) -> Iterator[Work]:
     """`slow`: two crops a step, and R's of 64 pixels: a step of the paper's takes a CPU core a minute."""
     size, batch = params.data.hand.size, 2 if slow else None
-    yield from workloads.simgan("hand", params.simgan.hand, (min(size, 64) if slow else size,) * 2, device, batch)
+    side = min(size, 64) if slow else size
+    yield from workloads.simgan("hand", params.simgan.hand, (side, side), device, batch)
     yield workloads.hourglass(params.estimators.hand, size, device, batch)
 
 
