@@ -30,8 +30,8 @@ def test_the_suites_steps_are_the_plain_ones(work: Work):
 
 
 def test_rates_and_shares_by_hand():
-    def timed(ours: list[float], plain: list[float], **kind: float) -> Work:
-        work = Work("x", int(kind.pop("images", 0)), lambda: None, **kind)
+    def timed(ours: list[float], plain: list[float], images: int = 0, flops: float = 0, bytes: float = 0) -> Work:
+        work = Work("x", images, lambda: None, None, flops, bytes)
         work.seconds.update(ours=ours, plain=plain)
         return work
 
