@@ -15,8 +15,6 @@ from benchmarks import matrix
 from benchmarks.core import config
 from benchmarks.core.errors import UserError
 
-pytest.importorskip("distributed")
-
 WORK = """
 import os, sys, time
 from pathlib import Path
