@@ -6,9 +6,9 @@ runs the training loop, logs and writes; the others do what it says. What differ
 history (section 2.3) holds its own share of the refined images, and batch norm (the hourglass) sees its share alone.
 """
 
+import inspect
 import os
 import signal
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -36,11 +36,9 @@ def run_all(piece: "partial[Path | None]", instances: Sequence[tuple[Any, ...]],
     if device.type == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    stage = sys.modules[piece.func.__module__]
     try:
-        if hasattr(stage, "train"):
-            vars(stage)["train"] = train  # in the place of the loop that runs in one process
-            checkpoints = [piece(*each) for each in instances]
+        if "train" in inspect.signature(piece.func).parameters:
+            checkpoints = [piece(*each, train=train) for each in instances]
             for checkpoint in checkpoints if dist.get_rank() == 0 else ():
                 if checkpoint:
                     remove(checkpoint)
@@ -52,19 +50,20 @@ def run_all(piece: "partial[Path | None]", instances: Sequence[tuple[Any, ...]],
         dist.destroy_process_group()
 
 
-def train(trainer: SimGAN | Fit, *, settings: Any, **options: Any) -> Path | None:
+def train(trainer: SimGAN | Fit, *, settings: Any, **options: Any) -> Path:
     """`loop.train` on rank 0; what it asks for on the others."""
     orders = dist.new_group(backend="gloo")  # NCCL sends no Python objects from the host
     together = Together(trainer, orders)
     if dist.get_rank():
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # rank 0 saves first, then ends all
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        together.follow()
-        return None
+        return together.follow()
+    folder: Path | None = None
     try:
-        return loop.train(together, settings=dict(settings) | {"ranks": dist.get_world_size()}, **options)
+        folder = loop.train(together, settings=dict(settings) | {"ranks": dist.get_world_size()}, **options)
+        return folder
     finally:
-        together.order(END)
+        together.order(folder or END)
 
 
 class Together:
@@ -100,16 +99,18 @@ class Together:
         dist.scatter_object_list(own, state["ranks"], group=self.orders)
         self.trainer.load_state_dict(own[0])
 
-    def order(self, what: str) -> None:
+    def order(self, what: str | Path) -> None:
         dist.broadcast_object_list([what], group=self.orders)
 
-    def follow(self) -> None:
-        """On the other ranks: what rank 0 orders, until it says that this is the end."""
+    def follow(self) -> Path:
+        """On the other ranks: what rank 0 orders, until it gives the checkpoint's folder, or ends without one."""
         while True:
             order: list[Any] = [None]
             dist.broadcast_object_list(order, group=self.orders)
+            if isinstance(order[0], Path):
+                return order[0]
             if order[0] == END:
-                return
+                raise SystemExit(1)  # rank 0 has said why
             if order[0] == ADVANCE:
                 self._advanced()
             elif order[0] == STATE:

@@ -7,7 +7,6 @@ nor R's output function: here padding keeps the size, initialisation is torch's,
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 
@@ -45,7 +44,8 @@ class ResNetBlock(nn.Module):
         self.conv2 = nn.Conv2d(features, features, kernel, padding="same", padding_mode=padding)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(x + self.conv2(torch.relu(self.conv1(x))))
+        # In place, where no gradient needs the input: the same numbers in less time.
+        return self.conv2(self.conv1(x).relu_()).add_(x).relu_()
 
 
 class Refiner(nn.Module):
@@ -65,7 +65,7 @@ class Refiner(nn.Module):
         self.head = nn.Conv2d(features, channels, 1)
 
     def forward(self, synthetic: Tensor) -> Tensor:
-        return torch.tanh(self.head(self.blocks(torch.relu(self.stem(synthetic)))))
+        return self.head(self.blocks(self.stem(synthetic).relu_())).tanh_()
 
 
 class Discriminator(nn.Module):

@@ -16,8 +16,8 @@ from benchmarks.datasets.eyes import colour
 from benchmarks.datasets.joined import Joined
 from benchmarks.datasets.loading import Source, load_files
 from benchmarks.datasets.store import open_store, write_store
+from benchmarks.training import loop
 from benchmarks.training.algorithm1 import prepare
-from benchmarks.training.loop import train
 from benchmarks.training.tensors import choose_device
 
 FOLDER = Path("figure6")
@@ -56,7 +56,7 @@ def coloured(reader: Source) -> Source:
     return replace(reader, colour=True)  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 
-def refine(params: Params, psi: str, seed: int) -> Path:
+def refine(params: Params, psi: str, seed: int, *, train: loop.Train = loop.train) -> Path:
     """Algorithm 1 on the colour stores under `psi`; leaves refined images, uint8 (n, 35, 55, 3).
 
     lambda is in units of the identity on three channels: a change of all three alike costs as much under either psi.

@@ -11,8 +11,9 @@ from benchmarks.datasets.store import Store, open_store
 from benchmarks.refiners import plugins
 from benchmarks.refiners.contract import Domains, Refiner, Unlabelled, steps
 from benchmarks.stages.train_simgan import observers
+from benchmarks.training import loop
 from benchmarks.training.instances import run_all
-from benchmarks.training.loop import Trainer, train
+from benchmarks.training.loop import Trainer
 from benchmarks.training.tensors import Images, choose_device, place, save_weights
 
 HOME = Path("rivals")  # all that rivals leave lies apart from what the report depends on
@@ -38,7 +39,7 @@ def train_all(params: Params, task: str, name: str) -> None:
         run_all(partial(learn, params), [(task, name, seed) for seed in seeds(params)], params.compute)
 
 
-def learn(params: Params, task: str, name: str, seed: int) -> Path | None:
+def learn(params: Params, task: str, name: str, seed: int, *, train: loop.Train = loop.train) -> Path | None:
     """One refiner; its weights with all that rebuilds it. No label of either domain is in reach."""
     synthetic, real = (open_store(Path("stores") / task / domain, task) for domain in ("synthetic", "real"))
     device = choose_device(params.compute)

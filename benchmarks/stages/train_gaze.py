@@ -15,8 +15,8 @@ from benchmarks.core.config import VARIANTS, GazeCNNParams, Params
 from benchmarks.core.errors import UserError
 from benchmarks.core.files import instance
 from benchmarks.datasets.store import Store, open_store
+from benchmarks.training import loop
 from benchmarks.training.folds import persons_of, trains_on
-from benchmarks.training.loop import train
 from benchmarks.training.schedules import SCHEDULES
 from benchmarks.training.tensors import (
     Images,
@@ -42,11 +42,11 @@ def training_set(condition: str, seed: int) -> Store:
     return open_store(STORES / name.get(domain, domain), TASK)
 
 
-def run(params: Params, condition: str, seed: int, fold: int | None = None) -> Path:
+def run(params: Params, condition: str, seed: int, fold: int | None = None, *, train: loop.Train = loop.train) -> Path:
     """`fold`: of condition `real` only, the fold of persons whom this CNN will judge (see `training.folds`)."""
     store = training_set(condition, seed)
     name = condition if fold is None else f"{condition}/fold{fold}"
-    return learn(params, store, fitted(params, store, name, seed), name, seed, Path("models/gaze"))
+    return learn(params, store, fitted(params, store, name, seed), name, seed, Path("models/gaze"), train=train)
 
 
 def fitted(
@@ -120,6 +120,8 @@ def learn(
     seed: int,
     models: Path,
     own: Mapping[str, Any] | None = None,
+    *,
+    train: loop.Train = loop.train,
 ) -> Path:
     """Train to the end; the best weights go below `models`. `own`: a rival's parameters, which its weights keep."""
     settings = params.estimators.gaze

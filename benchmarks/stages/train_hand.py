@@ -14,7 +14,7 @@ from benchmarks.core.errors import UserError
 from benchmarks.core.files import instance
 from benchmarks.datasets.hands.skeleton import JOINTS
 from benchmarks.datasets.store import Store, open_store
-from benchmarks.training.loop import train
+from benchmarks.training import loop
 from benchmarks.training.schedules import SCHEDULES
 from benchmarks.training.tensors import Images, choose_device, derive, generator, optimizer, place, save_weights
 from estimators.augment import augment
@@ -39,13 +39,16 @@ def joints_uv(store: Store) -> np.ndarray:
     return joints
 
 
-def run(params: Params, condition: str, seed: int) -> Path:
+def run(params: Params, condition: str, seed: int, *, train: loop.Train = loop.train) -> Path:
     domain = condition.removesuffix("_3x")
     name = {"real": "real_labelled", "refined": instance("refined", seed)}.get(domain, domain)
-    return learn(params, open_store(Path("stores") / TASK / name, TASK), condition, seed, Path("models/hand"))
+    store = open_store(Path("stores") / TASK / name, TASK)
+    return learn(params, store, condition, seed, Path("models/hand"), train=train)
 
 
-def learn(params: Params, store: Store, condition: str, seed: int, models: Path) -> Path:
+def learn(
+    params: Params, store: Store, condition: str, seed: int, models: Path, *, train: loop.Train = loop.train
+) -> Path:
     """Train on the images of a store; the best weights go below `models`."""
     settings = params.estimators.hand
     size = store.images.shape[1]

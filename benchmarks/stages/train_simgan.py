@@ -11,8 +11,8 @@ from benchmarks.core.config import Params
 from benchmarks.core.files import instance
 from benchmarks.datasets.store import Store, open_store
 from benchmarks.measures import realism
+from benchmarks.training import loop
 from benchmarks.training.algorithm1 import prepare
-from benchmarks.training.loop import train
 from benchmarks.training.tensors import RandomBatches, choose_device, save_weights, to_network, to_pixels
 
 SAMPLES = 8  # columns of a sample grid
@@ -20,7 +20,7 @@ JUDGED = 250  # images of either domain, at most, that the label-free criteria s
 BATCH = 16  # of refining them
 
 
-def run(params: Params, task: str, seed: int, variant: str = "") -> Path:
+def run(params: Params, task: str, seed: int, variant: str = "", *, train: loop.Train = loop.train) -> Path:
     """`variant` is one of section 3.3's ablations (`config.VARIANTS`); none is the paper's method."""
     settings = params.simgan.gaze.varied(variant) if variant else getattr(params.simgan, task)
     stores = Path("stores") / task

@@ -21,6 +21,7 @@ from benchmarks.training import checkpoints
 
 CHECKPOINTS = Path(".checkpoints")
 ROOT = Path(__file__).parents[2]
+Train = Callable[..., Path]  # what a stage trains with: `train`, or that of several processes
 
 
 class Trainer(Protocol):

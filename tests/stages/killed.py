@@ -13,10 +13,8 @@ import sys
 from importlib import import_module
 from benchmarks.core import config
 from benchmarks.training import loop
-stage = import_module(sys.argv[1])
-original = loop.train
-stage.train = lambda *args, **kwargs: original(*args, **kwargs, checkpoint_every_s=0.02)
-stage.run(config.load(), sys.argv[2], 0)
+train = lambda *args, **kwargs: loop.train(*args, **kwargs, checkpoint_every_s=0.02)
+import_module(sys.argv[1]).run(config.load(), sys.argv[2], 0, train=train)
 """
 
 

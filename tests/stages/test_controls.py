@@ -97,12 +97,11 @@ def test_folds_deal_out_known_persons_and_then_the_others():
         fold_of(persons, ["p00", "p03"], 3)
 
 
-def test_a_fold_trains_on_other_persons_than_it_judges(workspace: Path, tiny: Tiny, monkeypatch):
+def test_a_fold_trains_on_other_persons_than_it_judges(workspace: Path, tiny: Tiny):
     trainers = []
-    monkeypatch.setattr(train_gaze, "train", lambda trainer, **_: trainers.append(trainer))
     real = open_store(STORES / "real_labelled", "gaze")
     for fold, judged in enumerate(("p00", "p01")):
-        train_gaze.run(tiny(), "real", 0, fold)
+        train_gaze.run(tiny(), "real", 0, fold, train=lambda trainer, **_: trainers.append(trainer) or Path())
         _, gaze = trainers[-1].train(torch.arange(trainers[-1].count), torch.Generator())
         forbidden = real.gaze()[(real.labels["person"] == judged).to_numpy()]
         assert trainers[-1].count == 15  # of 16 images one is held out

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,8 +19,10 @@ from benchmarks.datasets.store import open_store
 from benchmarks.evaluation.tasks import GAZE
 from benchmarks.measures import realism
 from benchmarks.stages import evaluate, refine, train_gaze, train_simgan
+from benchmarks.training import loop
 from benchmarks.training.instances import run_all
 from benchmarks.training.tensors import load_weights, save_weights, to_network, to_pixels
+from estimators.fit import Fit
 from estimators.gaze_cnn import GazeCNN
 from simgan.networks import Refiner
 from tests.conftest import write_yaml
@@ -97,20 +100,23 @@ def test_refined_store_keeps_labels_and_changes_images(workspace: Path, tiny: Ti
     assert np.abs(refined.images[5] - (expected[0, 0].numpy() + 1) * 127.5).max() <= 0.51
 
 
-def test_conditions_of_a_seed_start_from_the_same_weights(workspace: Path, tiny: Tiny, monkeypatch):
+def test_conditions_of_a_seed_start_from_the_same_weights(workspace: Path, tiny: Tiny):
     started = []
-    monkeypatch.setattr(train_gaze, "train", lambda trainer, **_: started.append(trainer.network.state_dict()))
+
+    def train(trainer: Fit, **_: Any) -> Path:
+        started.append(trainer.network.state_dict())
+        return Path()
+
     for condition in ("synthetic", "synthetic_4x", "real"):
-        train_gaze.run(tiny(), condition, 0)
+        train_gaze.run(tiny(), condition, 0, train=train)
     assert all(torch.equal(started[0][name], other[name]) for other in started[1:] for name in started[0])
 
 
 @pytest.mark.parametrize(("condition", "count"), [("synthetic", 14), ("synthetic_4x", 58), ("real", 29)])
-def test_1x_is_a_quarter_of_what_is_not_held_out(workspace: Path, tiny: Tiny, monkeypatch, condition: str, count: int):
+def test_1x_is_a_quarter_of_what_is_not_held_out(workspace: Path, tiny: Tiny, condition: str, count: int):
     """64 images, 6 held out, a quarter of 58; the real row has 32, 3 held out."""
     trainers = []
-    monkeypatch.setattr(train_gaze, "train", lambda trainer, **_: trainers.append(trainer))
-    train_gaze.run(tiny(), condition, 0)
+    train_gaze.run(tiny(), condition, 0, train=lambda trainer, **_: trainers.append(trainer) or Path())
     assert trainers[0].count == count
 
 
@@ -217,12 +223,10 @@ def test_a_changed_parameter_does_not_resume_an_old_state(workspace: Path, tiny:
 
     from benchmarks.core import progress
 
-    train = train_gaze.train
-    monkeypatch.setattr(train_gaze, "train", lambda *a, **k: train(*a, **k, checkpoint_every_s=0.0))
     with monkeypatch.context() as patch:
         patch.setattr(progress.Progress, "__call__", kill)
         with pytest.raises(Killed):
-            train_gaze.run(tiny(), "synthetic", 0)
+            train_gaze.run(tiny(), "synthetic", 0, train=partial(loop.train, checkpoint_every_s=0.0))
     assert list(Path(".checkpoints").glob("*/*/state.pt"))
     train_gaze.run(tiny({"estimators.gaze.lr": 0.01}), "synthetic", 0)
     assert "resuming" not in capsys.readouterr().out

@@ -70,11 +70,10 @@ def test_nothing_but_the_real_row_reads_real_labels(hand_workspace: Path, tiny: 
 
 
 @pytest.mark.parametrize(("condition", "count"), [("synthetic", 15), ("synthetic_3x", 44), ("real", 11)])
-def test_3x_is_all_views_and_1x_the_frontal_one(hand_workspace: Path, tiny: Tiny, monkeypatch, condition, count):
+def test_3x_is_all_views_and_1x_the_frontal_one(hand_workspace: Path, tiny: Tiny, condition, count):
     """16 frames in 3 views: 16 or 48 images, a tenth, 1 or 4, held out; 12 real frames, 1 held out."""
     trainers = []
-    monkeypatch.setattr(train_hand, "train", lambda trainer, **_: trainers.append(trainer))
-    train_hand.run(tiny(), condition, 0)
+    train_hand.run(tiny(), condition, 0, train=lambda trainer, **_: trainers.append(trainer) or Path())
     assert trainers[0].count == count
 
 
