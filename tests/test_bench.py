@@ -7,17 +7,18 @@ import pytest
 import torch
 
 from benchmarks import presets
-from benchmarks.bench import run, workloads
+from benchmarks.bench import run
+from benchmarks.bench.sides import Timed
 from benchmarks.bench.workloads import Work
 from benchmarks.core import config
-
-CPU = torch.device("cpu")
 
 
 def steps() -> list[Work]:
     """Of both tasks, at the `ci` preset's sizes."""
     params = config.check(presets.parse(presets.compose("ci")), Path("ci"))
-    return [*run._gaze(params, CPU, None), *run._hand(params, CPU, slow=False)]
+    compute = params.compute.model_copy(update={"device": "cpu"})
+    works = [*run._gaze(params, compute, None), *run._hand(params, compute, slow=False)]
+    return [work for work in works if work.plain]
 
 
 @pytest.mark.parametrize("work", steps(), ids=lambda work: work.name.partition(":")[0])
@@ -30,9 +31,9 @@ def test_the_suites_steps_are_the_plain_ones(work: Work):
 
 
 def test_rates_and_shares_by_hand():
-    def timed(ours: list[float], plain: list[float], images: int = 0, flops: float = 0, bytes: float = 0) -> Work:
-        work = Work("x", images, lambda: None, None, flops, bytes)
-        work.seconds.update(ours=ours, plain=plain)
+    def timed(ours: list[float], plain: list[float], images: int = 0, flops: float = 0, bytes: float = 0) -> Timed:
+        work = Timed("x", images, flops, bytes)
+        work.seconds = {"ours": ours, "plain": plain}
         return work
 
     product, copy = timed([2.0, 1.0, 1.0], [], flops=100e9), timed([0.5], [], bytes=10e9)
@@ -43,8 +44,6 @@ def test_rates_and_shares_by_hand():
 
 def test_the_page_and_its_json_say_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(run, "ROUNDS", 1)
-    monkeypatch.setattr(workloads, "PRODUCT", 64)
-    monkeypatch.setattr(workloads, "COPIED", 1 << 16)
     page = run.run(config.load(), ["ci"], tmp_path / "bench", threads=1)
     rows = json.loads((tmp_path / "bench/bench.json").read_text())["rows"]
     assert (tmp_path / "bench/README.md").read_text() == page

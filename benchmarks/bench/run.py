@@ -1,10 +1,11 @@
 """Timing, interleaved, and the page: reports/bench."""
 
 import json
+import os
 import platform
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 
 from benchmarks import presets
 from benchmarks.bench import workloads
+from benchmarks.bench.sides import Kind, Sides, Timed, sides
 from benchmarks.bench.workloads import Work
 from benchmarks.core import config
 from benchmarks.core.files import whole
@@ -21,6 +23,7 @@ from benchmarks.training.tensors import choose_device
 
 FEWEST, LONG_S = 3, 20.0  # rounds; seconds of one kind after which these must do
 ROUNDS = 15
+Group = Callable[[], Iterator[Work]]
 
 
 def run(params: config.Params, sizes: list[str], out: Path, threads: int | None) -> str:
@@ -28,12 +31,14 @@ def run(params: config.Params, sizes: list[str], out: Path, threads: int | None)
     compute = params.compute.model_copy(update={"threads": threads} if threads else {})
     device = choose_device(compute)
     rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        for name, group in _groups(params, sizes, device, Path(folder)):
-            limits = [workloads.product(device), workloads.copy(device)]
-            works = [*limits, *group]
-            _time(works, device, name)
-            rows += [{"of": name} | _row(work, *limits) for work in works]
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, sides() as both:
+        for name, group in _groups(params, sizes, compute, Path(folder)).items():
+            works = both.build(group)
+            _time(works, both, name)
+            for number, work in enumerate(works):
+                work.products = both.products(number)
+            product, copy = works[:2]
+            rows += [{"of": name} | _row(work, product, copy) for work in works]
     content = {
         "machine": {
             "device": torch.cuda.get_device_name() if device.type == "cuda" else _processor(),
@@ -51,52 +56,57 @@ def run(params: config.Params, sizes: list[str], out: Path, threads: int | None)
     return page
 
 
-def _groups(
-    params: config.Params, sizes: list[str], device: torch.device, folder: Path
-) -> Iterator[tuple[str, Iterator[Work]]]:
+def _groups(params: config.Params, sizes: list[str], compute: config.Compute, folder: Path) -> dict[str, Group]:
     """What is timed together: a preset's networks, at its batches or those that this device can take."""
+    found: dict[str, Group] = {}
     for name in sizes:
         of = config.check(presets.parse(presets.compose(name)), Path(name))
-        slow = name == "paper" and device.type == "cpu"
+        slow = name == "paper" and choose_device(compute).type == "cpu"
         for batch in (32, 128) if slow else (None,):
-            yield f"{name}, gaze", _gaze(of, device, batch)
-        yield f"{name}, hand", _hand(of, device, slow)
-    yield "data", iter([*workloads.rendering(params.data.hand.size), workloads.reading(folder)])
+            found[f"{name}, gaze" + (f", batch {batch}" if batch else "")] = partial(_gaze, of, compute, batch)
+        found[f"{name}, hand"] = partial(_hand, of, compute, slow)
+    return found | {"data": partial(_data, params, compute, folder)}
 
 
-def _gaze(params: config.Params, device: torch.device, batch: int | None) -> Iterator[Work]:
+def _gaze(params: config.Params, compute: config.Compute, batch: int | None) -> Iterator[Work]:
+    device = choose_device(compute)
+    yield from workloads.limits(device)
     yield from workloads.simgan("gaze", params.simgan.gaze, workloads.EYE, device, batch)
     yield workloads.gaze_cnn(params.estimators.gaze, device, batch)
 
 
-def _hand(params: config.Params, device: torch.device, slow: bool) -> Iterator[Work]:
+def _hand(params: config.Params, compute: config.Compute, slow: bool) -> Iterator[Work]:
     """`slow`: two crops a step, and R's of 64 pixels: a step of the paper's takes a CPU core a minute."""
+    device = choose_device(compute)
     size, batch = params.data.hand.size, 2 if slow else None
     side = min(size, 64) if slow else size
+    yield from workloads.limits(device)
     yield from workloads.simgan("hand", params.simgan.hand, (side, side), device, batch)
     yield workloads.hourglass(params.estimators.hand, size, device, batch)
 
 
-def _time(works: list[Work], device: torch.device, name: str) -> None:
+def _data(params: config.Params, compute: config.Compute, folder: Path) -> Iterator[Work]:
+    yield from workloads.limits(choose_device(compute))
+    yield from workloads.rendering(params.data.hand.size)
+    yield workloads.reading(folder / str(os.getpid()))
+
+
+def _time(works: list[Timed], both: Sides, name: str) -> None:
     """Round after round through all, so that whatever slows the machine slows all of them alike."""
     progress = Progress(f"bench {name}", ROUNDS, "round")
     for count in range(ROUNDS + 1):
-        for work in works:
-            for kind, act in (("ours", work.ours), ("plain", work.plain)):
-                seconds = work.seconds[kind]
-                if act is None or (len(seconds) >= FEWEST and sum(seconds) > LONG_S):
+        for number, work in enumerate(works):
+            for kind, seconds in work.seconds.items():
+                if len(seconds) >= FEWEST and sum(seconds) > LONG_S:
                     continue
-                started = time.perf_counter()
-                act()
-                if device.type == "cuda":
-                    torch.cuda.synchronize()
-                if count:  # the first round warms up
-                    seconds.append(time.perf_counter() - started)
+                spent = both.seconds(kind, number)
+                if count and spent is not None:  # the first round warms up
+                    seconds.append(spent)
         progress(count)
     progress.close()
 
 
-def _row(work: Work, arithmetic: Work, memory: Work) -> dict[str, Any]:
+def _row(work: Timed, arithmetic: Timed, memory: Timed) -> dict[str, Any]:
     ours, peak = _median(work, "ours"), arithmetic.flops / _median(arithmetic, "ours")
     bandwidth = memory.bytes / _median(memory, "ours")
     ratios = np.array(work.seconds["plain"]) / np.array(work.seconds["ours"][: len(work.seconds["plain"])])
@@ -111,11 +121,12 @@ def _row(work: Work, arithmetic: Work, memory: Work) -> dict[str, Any]:
         else work.bytes / ours / bandwidth
         if work.bytes
         else None,
+        "products": work.products,
         "times_plain": float(np.median(ratios)) if len(ratios) else None,
     }
 
 
-def _median(work: Work, kind: str) -> float:
+def _median(work: Timed, kind: Kind) -> float:
     return float(np.median(work.seconds[kind]))
 
 
@@ -127,11 +138,14 @@ def _page(content: dict[str, Any]) -> str:
         f"{machine['device']}, {machine['threads']} threads, torch {machine['torch']}; medians of {content['rounds']} "
         "rounds or more, all in turn.",
         "*Of the limit*: of this machine's matrix product (its copy, for reading), measured in the same rounds.",
+        "*In products*: the share of the time that convolutions and matrix products take, by torch's profiler; the",
+        "rest is padding, activations, losses, the optimiser and Python.",
         "*Times plain*: against the same step as one would first write it in eager torch (benchmarks/bench/plain.py),",
-        "on the same images, median of the rounds' ratios.",
+        "on the same images, median of the rounds' ratios. Each side has a process of its own: the plain one's memory",
+        "allocator is as the system sets it, the suite's keeps freed memory (benchmarks/__main__.py).",
         "",
-        "| | Images/s | GFLOP/s | GB/s | Of the limit | Times plain |",
-        "|---|---:|---:|---:|---:|---:|",
+        "| | Images/s | GFLOP/s | GB/s | Of the limit | In products | Times plain |",
+        "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for row in content["rows"]:
         cells = (
@@ -139,6 +153,7 @@ def _page(content: dict[str, Any]) -> str:
             _shown(row["gflop_per_s"], "{:,.0f}"),
             _shown(row["gbyte_per_s"], "{:.1f}"),
             _shown(row["share_of_limit"], "{:.0%}"),
+            _shown(row["products"], "{:.0%}"),
             _shown(row["times_plain"], "{:.2f}"),
         )
         lines.append(f"| {row['what']} | {' | '.join(cells)} |")

@@ -1,7 +1,7 @@
 """What is timed: each step as the suite takes it and as `plain` does, on the same images, and the machine's limits."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +40,11 @@ class Work:
     plain: Callable[[], object] | None = None
     flops: float = 0.0
     bytes: float = 0.0
-    seconds: dict[str, list[float]] = field(default_factory=lambda: {"ours": [], "plain": []})
+
+
+def limits(device: torch.device) -> Iterator[Work]:
+    yield product(device)
+    yield copy(device)
 
 
 def product(device: torch.device) -> Work:
