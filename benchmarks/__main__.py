@@ -323,7 +323,7 @@ def sync() -> None:
 
 
 @app.command()
-def times(since: Annotated[float, typer.Option(help="Seconds since 1970: when the run began.")] = 0.0) -> None:
+def times(since: Annotated[float | None, typer.Option(help="Seconds since 1970: when the run began.")] = None) -> None:
     """Where the minutes of `dvc repro` went, by stage."""
     from benchmarks.tracking import times
 

@@ -30,6 +30,10 @@ def test_minutes_of_a_run_by_hand(workspace: Path, monkeypatch: pytest.MonkeyPat
     ]
     assert told[0][0] == "train-simgan"
     assert times.table(now) == "Nothing had to run."
+    assert [" ".join(line.split()[-3:]) for line in times.table().splitlines()] == [
+        "25.0 min 96.2%",
+        "1.0 min 3.8%",
+    ]
 
 
 def test_only_what_dvc_runs_is_timed(workspace: Path, monkeypatch: pytest.MonkeyPatch):

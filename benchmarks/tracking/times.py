@@ -27,18 +27,19 @@ def spent(kind: str) -> Iterator[None]:
             file.write(json.dumps({"stage": stage, kind: time.time() - started, "ended": time.time()}) + "\n")
 
 
-def table(since: float) -> str:
-    """Minutes by stage of what ended after `since` (seconds since 1970), and what was spent around it until now."""
-    total = time.time() - since
+def table(since: float | None = None) -> str:
+    """Minutes by stage; with `since` (seconds since 1970) of what ended later, and of what was spent around it."""
     work, mlflow = defaultdict[str, float](float), 0.0
     for line in _lines(FILE):
-        if line["ended"] > since:
+        if since is None or line["ended"] > since:
             work[line["stage"].partition("@")[0]] += line.get(WORK, 0) - line.get(MLFLOW, 0)
             mlflow += line.get(MLFLOW, 0)
     if not work:
         return "Nothing had to run."
-    around = total - sum(work.values())
-    rows = [*work.items(), ("around the stages: DVC, imports, MLflow", around), ("whole run", total)]
+    total = sum(work.values()) if since is None else time.time() - since
+    rows = [*work.items()]
+    if since is not None:
+        rows += [("around the stages: DVC, imports, MLflow", total - sum(work.values())), ("whole run", total)]
     wide = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:{wide}}  {seconds / 60:6.1f} min  {seconds / total:6.1%}" for name, seconds in rows)
 
