@@ -373,7 +373,7 @@ def _run_all(
 def main() -> None:
     """Run a command; what the user can mend is one line on standard error and exit status 2."""
     try:
-        if sys.argv[1:2] and sys.argv[1] in SIDE_BY_SIDE and "--help" not in sys.argv and not TORCHRUN:
+        if sys.argv[1:2] and sys.argv[1] in SIDE_BY_SIDE and not {"--help", "--seed"} & {*sys.argv} and not TORCHRUN:
             stage = "benchmarks.stages." + sys.argv[1].replace("-", "_")
             workers.import_ahead(stage, *(["torch._dynamo"] if sys.argv[1] in TRAINING else []))
         app()
