@@ -135,8 +135,8 @@ def _page(content: dict[str, Any]) -> str:
     lines = [
         "# How fast",
         "",
-        f"{machine['device']}, {machine['threads']} threads, torch {machine['torch']}; medians of {content['rounds']} "
-        "rounds or more, all in turn.",
+        f"{machine['device']}, {machine['threads']} thread{'s' * (machine['threads'] > 1)}, torch {machine['torch']}; "
+        f"medians of {content['rounds']} rounds or more, all in turn.",
         "*Of the limit*: of this machine's matrix product (its copy, for reading), measured in the same rounds.",
         "*In products*: the share of the time that convolutions and matrix products take, by torch's profiler; the",
         "rest is padding, activations, losses, the optimiser and Python.",
