@@ -5,6 +5,7 @@ finds what is stale, clears old outputs, and commits what the tasks made, so tha
 """
 
 import ctypes
+import os
 import shlex
 import signal
 import subprocess
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 SUITE = ["python", "-m", "benchmarks"]
 BY_SEED = ("train-simgan", "train-gaze", "train-hand", "refine", "measure")  # commands that take --seed
 LAST_LINES = 5
+# Variables that Dask sets for its workers; the last bits of numpy's sums and the speed of a step depend on them.
+SETTINGS = ("OMP_", "MKL_", "OPENBLAS_", "MALLOC_")
 
 
 def run(params: Params, address: str = "") -> int:
@@ -66,11 +69,21 @@ def pieces(command: str, params: Params) -> list[list[str]]:
     ]
 
 
-def execute(command: list[str], folder: str) -> None:
-    """On a node: one command, which ends with the node's process. Raises RuntimeError with its last lines."""
+def execute(command: list[str], folder: str, settings: dict[str, str]) -> None:
+    """On a node: one command, which ends with the node's process. Raises RuntimeError with its last lines.
+
+    `settings` replaces the node's own `SETTINGS`, so that the outputs are those of `dvc repro`.
+    """
     words = [sys.executable, *command[1:]] if command[0] == "python" else command
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)} | settings
     process = subprocess.Popen(
-        words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=_end_with_parent
+        words,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=_end_with_parent,
     )
     said = process.communicate()[0]
     if process.returncode:
@@ -87,6 +100,7 @@ def _with(client: "Client", params: Params, repo: "Repo") -> int:
     stage_of: dict[Any, str] = {}
     ran = 0
     ended = as_completed()
+    settings = {name: value for name, value in os.environ.items() if name.startswith(SETTINGS)}
     with client:
         while waiting or running:
             for name in [name for name, producers in waiting.items() if producers <= done]:
@@ -99,7 +113,7 @@ def _with(client: "Client", params: Params, repo: "Repo") -> int:
                 running[name] = len(commands)
                 for command in commands:
                     resources = {"GPU": 1} if _on_gpu(command, params) else None
-                    future = client.submit(execute, command, str(Path.cwd()), resources=resources, pure=False)
+                    future = client.submit(execute, command, str(Path.cwd()), settings, resources=resources, pure=False)
                     stage_of[future] = name
                     ended.add(future)
             if not running:

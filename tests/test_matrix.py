@@ -113,6 +113,16 @@ def test_a_command_that_fails_is_named_with_its_last_words(pipeline: Path, monke
         matrix.run(params)
 
 
+def test_a_task_has_the_drivers_threads_and_allocator_not_the_nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Dask gives its workers one thread of BLAS, on which the last bits of numpy's sums depend."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "65536")
+    show = "import os, json; print(json.dumps(dict(os.environ)), file=open('shown', 'w'))"
+    matrix.execute(["python", "-c", show], str(tmp_path), {"MALLOC_TRIM_THRESHOLD_": "7"})
+    shown = json.loads((tmp_path / "shown").read_text())
+    assert "OMP_NUM_THREADS" not in shown and shown["MALLOC_TRIM_THRESHOLD_"] == "7"
+
+
 def test_seeds_and_conditions_part_and_whole_stages_stay_whole():
     params = config.load(Path(__file__).parents[1] / "params.yaml")
     suite = "python -m benchmarks"
