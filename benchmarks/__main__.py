@@ -287,12 +287,13 @@ def bench(
         list[str] | None, typer.Option(help="A preset's; may be given again. Default: embedded, paper.")
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Of the CPU; by default as params.yaml has it.")] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Readings of each thing; fewer of what takes seconds.")] = 15,
     out: Annotated[Path, typer.Option(help="Where the page goes.")] = Path("reports/bench"),
 ) -> None:
     """How fast this machine trains, refines, renders and reads, against its own limits; minutes."""
     from benchmarks.bench import run
 
-    print(run.run(config.load(), sizes or ["embedded", "paper"], out, threads))
+    print(run.run(config.load(), sizes or ["embedded", "paper"], out, threads, rounds))
 
 
 @app.command()

@@ -71,6 +71,8 @@ class Together:
 
     def __init__(self, trainer: SimGAN | Fit, orders: Any):
         self.trainer, self.orders = trainer, orders
+        network = trainer.refiner if isinstance(trainer, SimGAN) else trainer.network
+        self.device = next(network.parameters()).device
         _share(trainer)
 
     @property
@@ -81,7 +83,7 @@ class Together:
     def done(self) -> bool:
         return self.trainer.done
 
-    def advance(self) -> dict[str, float]:
+    def advance(self) -> loop.Losses:
         """One step -> the losses, mean over the ranks."""
         self.order(ADVANCE)
         return self._advanced()
@@ -120,11 +122,17 @@ class Together:
                 dist.scatter_object_list(own, group=self.orders)
                 self.trainer.load_state_dict(own[0])
 
-    def _advanced(self) -> dict[str, float]:
+    def _advanced(self) -> loop.Losses:
         losses = self.trainer.advance()
-        values = torch.tensor(list(losses.values()), dtype=torch.float64)
-        dist.all_reduce(values, group=self.orders)
-        return dict(zip(losses, (values / dist.get_world_size()).tolist(), strict=True))
+        values = torch.stack([self._double(loss) for loss in losses.values()])
+        dist.all_reduce(values)
+        return dict(zip(losses, values / dist.get_world_size(), strict=True))
+
+    def _double(self, loss: Tensor | float) -> Tensor:
+        """On the device, without waiting for it."""
+        if isinstance(loss, Tensor):
+            return loss.double()
+        return torch.full((), loss, dtype=torch.float64, device=self.device)
 
 
 def _share(trainer: SimGAN | Fit) -> None:

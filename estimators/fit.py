@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 Batch = tuple[Tensor, Tensor]  # images (n, C, H, W) in [-1, 1], targets (n, ...)
+Losses = dict[str, Tensor | float]
 Loss = Callable[[Tensor, Tensor], Tensor]  # of what the network gives, and the targets
 
 
@@ -19,8 +20,8 @@ class Fit:
     generator, `validate(network)` the validation loss. The
     validation set is held out from the training set itself; nothing else may decide when to stop. Stops after
     `patience` validations without a better one, or after `max_steps`, over which `decay` takes the learning rate from
-    its start (share of the steps done, 0 to 1 -> factor). Raises FloatingPointError, naming the step,
-    when the loss is not finite.
+    its start (share of the steps done, 0 to 1 -> factor). `precision`: bfloat16 has the network compute in it in
+    training (autocast); its weights, what it gives, and the loss are float32 all the same.
     """
 
     def __init__(
@@ -37,12 +38,14 @@ class Fit:
         validate_every: int,
         patience: int,
         decay: Callable[[float], float] = lambda done: 1.0,
+        precision: torch.dtype = torch.float32,
         generator: torch.Generator,
     ):
         self.network, self.optimizer, self.loss = network, optimizer, loss
         self.train, self.count, self.validate = train, count, validate
         self.batch, self.max_steps = min(batch, count), max_steps
         self.validate_every, self.patience, self.decay = validate_every, patience, decay
+        self.precision = precision
         self.generator = generator
         self.step = 0
         self.order = torch.empty(0, dtype=torch.long)  # what is left of the current epoch
@@ -53,8 +56,8 @@ class Fit:
     def done(self) -> bool:
         return self.step >= self.max_steps or self.stale >= self.patience
 
-    def advance(self) -> dict[str, float]:
-        """One mini-batch step -> {"loss"}, and {"validation_loss"} where one was due."""
+    def advance(self) -> Losses:
+        """One mini-batch step -> {"loss"}, a tensor () on the device, and {"validation_loss"} where one was due."""
         if len(self.order) < self.batch:
             self.order = torch.randperm(self.count, generator=self.generator)
         chosen, self.order = self.order[: self.batch], self.order[self.batch :]
@@ -63,14 +66,14 @@ class Fit:
             group.setdefault("initial_lr", group["lr"])
             group["lr"] = group["initial_lr"] * self.decay(self.step / self.max_steps)
         self.network.train()
-        loss = self.loss(self.network(images), targets)
-        if not math.isfinite(loss.item()):
-            raise FloatingPointError(f"the loss is {loss.item()} at step {self.step}")
+        with torch.autocast(images.device.type, self.precision, enabled=self.precision != torch.float32):
+            estimated = self.network(images)
+        loss = self.loss(estimated.float(), targets)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
         self.step += 1
-        losses = {"loss": loss.item()}
+        losses: Losses = {"loss": loss.detach()}
         if self.step % self.validate_every == 0 or self.step == self.max_steps:
             losses["validation_loss"] = self._validated()
         return losses

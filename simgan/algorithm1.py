@@ -1,6 +1,5 @@
 """Algorithm 1 of the paper: adversarial training of the refiner R and the discriminator D, as a resumable state."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,6 +13,7 @@ from simgan.networks import probability_map
 
 Decay = Callable[[float], float]  # share of the training that is done, 0 to 1 -> factor of the learning rate
 Draw = Callable[[int, torch.Generator], Tensor]  # a random mini-batch of that many images (n, C, H, W) in [-1, 1]
+Losses = dict[str, Tensor | float]  # tensors () on the device, for which nobody has waited
 Phase = Literal["refiner_pretraining", "discriminator_pretraining", "adversarial"]
 
 
@@ -46,8 +46,8 @@ class SimGAN:
     """Algorithm 1. `advance` takes one step of the current phase; the whole state saves and loads.
 
     `draw_synthetic` and `draw_real` sample mini-batches from X and Y with the generator they are handed. `decay` is of
-    both learning rates over Algorithm 1's iterations; the paper has none.
-    Raises FloatingPointError, naming the step, when a loss is not finite.
+    both learning rates over Algorithm 1's iterations; the paper has none. `precision`: bfloat16 has R and D compute
+    in it (autocast); their weights, what they give, and the losses are float32 all the same.
     """
 
     def __init__(
@@ -64,14 +64,15 @@ class SimGAN:
         history: int,
         psi: Psi = identity,
         decay: Decay = lambda done: 1.0,
+        precision: torch.dtype = torch.float32,
         generator: torch.Generator,
     ):
         self.refiner, self.discriminator = refiner, discriminator
         self.refiner_optimizer, self.discriminator_optimizer = refiner_optimizer, discriminator_optimizer
         self.draw_synthetic, self.draw_real = draw_synthetic, draw_real
         self.schedule, self.lam, self.psi = schedule, lam, psi
-        self.decay = decay
-        self.history = History(history)
+        self.decay, self.precision = decay, precision
+        self.history = History(history, next(refiner.parameters()).device)
         self.generator = generator
         self.step = 0
 
@@ -83,11 +84,11 @@ class SimGAN:
     def done(self) -> bool:
         return self.step >= self.total
 
-    def advance(self) -> dict[str, float]:
+    def advance(self) -> Losses:
         """One step of the current phase -> its losses (each as in `simgan.losses`)."""
         phase = self.schedule.phase(self.step)
         self._set_learning_rate()
-        losses: dict[str, float] = {}
+        losses: Losses = {}
         if phase == "refiner_pretraining":
             losses |= self.pretrain_refiner()
         elif phase == "discriminator_pretraining":
@@ -97,9 +98,6 @@ class SimGAN:
                 losses |= self.update_refiner()
             for _ in range(self.schedule.k_d):
                 losses |= self.update_discriminator()
-        for name, value in losses.items():
-            if not math.isfinite(value):
-                raise FloatingPointError(f"{name} is {value} at step {self.step} ({phase})")
         self.step += 1
         return losses
 
@@ -117,37 +115,50 @@ class SimGAN:
                 group.setdefault("initial_lr", group["lr"])
                 group["lr"] = factor * (dropped[-1] if dropped else group["initial_lr"])
 
-    def pretrain_refiner(self) -> dict[str, float]:
+    def refine(self, synthetic: Tensor) -> Tensor:
+        """R of images (N, C, H, W), in the training's precision -> float32."""
+        with self._autocast(synthetic):
+            return self.refiner(synthetic).float()
+
+    def judge(self, images: Tensor) -> Tensor:
+        """D's logits of images (N, C, H, W), likewise."""
+        with self._autocast(images):
+            return self.discriminator(images).float()
+
+    def _autocast(self, images: Tensor) -> torch.autocast:
+        return torch.autocast(images.device.type, self.precision, enabled=self.precision != torch.float32)
+
+    def pretrain_refiner(self) -> Losses:
         """One step of R on self-regularization alone (section 3.1)."""
         synthetic = self.draw_synthetic(self.schedule.batch, self.generator)
-        loss = self_regularization(self.refiner(synthetic), synthetic, self.psi)
+        loss = self_regularization(self.refine(synthetic), synthetic, self.psi)
         _descend(self.refiner_optimizer, loss)
-        return {"self_regularization": loss.item()}
+        return {"self_regularization": loss.detach()}
 
-    def update_refiner(self) -> dict[str, float]:
+    def update_refiner(self) -> Losses:
         """Algorithm 1, lines 2 to 4: one step of R on eq. 4 with D fixed."""
         synthetic = self.draw_synthetic(self.schedule.batch, self.generator)
         self.discriminator.requires_grad_(False)
-        refined = self.refiner(synthetic)
-        logits = self.discriminator(refined)
+        refined = self.refine(synthetic)
+        logits = self.judge(refined)
         loss = refiner_loss(logits, refined, synthetic, self.lam, self.psi)
         _descend(self.refiner_optimizer, loss)
         self.discriminator.requires_grad_(True)
         with torch.no_grad():
-            realism = realism_loss(logits).item()
-            regularization = self_regularization(refined, synthetic, self.psi).item()
-        return {"refiner": loss.item(), "realism": realism, "self_regularization": regularization}
+            realism = realism_loss(logits)
+            regularization = self_regularization(refined, synthetic, self.psi)
+        return {"refiner": loss.detach(), "realism": realism, "self_regularization": regularization}
 
-    def update_discriminator(self) -> dict[str, float]:
+    def update_discriminator(self) -> Losses:
         """Algorithm 1, lines 5 to 8, with section 2.3: one step of D on eq. 2 with R fixed, half its refined images
         from the history, which then takes in as many new ones. While it holds fewer than b/2 all are new."""
         batch = self.schedule.batch
         real = self.draw_real(batch, self.generator)
         old = self.history.sample(batch // 2, self.generator).to(real)
         with torch.no_grad():
-            new = self.refiner(self.draw_synthetic(batch - len(old), self.generator))
-        refined_logits = self.discriminator(torch.cat((new, old)) if len(old) else new)
-        real_logits = self.discriminator(real)
+            new = self.refine(self.draw_synthetic(batch - len(old), self.generator))
+        refined_logits = self.judge(torch.cat((new, old)) if len(old) else new)
+        real_logits = self.judge(real)
         loss = discriminator_loss(refined_logits, real_logits)
         _descend(self.discriminator_optimizer, loss)
         self.history.update(new[: batch // 2], self.generator)
@@ -156,8 +167,8 @@ class SimGAN:
                 probability_map(real_logits) <= 0.5
             ).float().mean()
         return {
-            "discriminator": loss.item(),
-            "discriminator_accuracy": hits.item() / 2,
+            "discriminator": loss.detach(),
+            "discriminator_accuracy": hits / 2,
             "history": len(self.history),
             "history_share": 1 - len(new) / len(refined_logits),
         }

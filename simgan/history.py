@@ -10,12 +10,12 @@ class History:
     """Buffer of refined images generated at any time during training (Figure 4).
 
     It starts empty, fills up to `capacity` (the paper's B, not given there), and from then on new images replace
-    random old ones. It lives in host memory whatever the device of the networks, which grants room for all at once and
-    takes it as they come.
+    random old ones. It lives on `device`, or in host memory where it would take over half of a GPU's free memory.
+    Host memory grants room for all at once and takes it as they come.
     """
 
-    def __init__(self, capacity: int):
-        self.capacity = capacity
+    def __init__(self, capacity: int, device: torch.device | None = None):
+        self.capacity, self.device = capacity, device
         self.room = torch.empty(0)
         self.held = 0
 
@@ -31,24 +31,34 @@ class History:
         """`count` random images (count, C, H, W), none twice; (0,) while fewer are held."""
         if len(self) < count:
             return self.images[:0]
-        return self.images[torch.randperm(len(self), generator=generator)[:count]]
+        return self.images[self._random(count, generator)]
 
     def update(self, new: Tensor, generator: torch.Generator) -> None:
         """After each D step: store b/2 newly refined images (n, C, H, W), in random places once full."""
-        new = new.detach().cpu()
+        new = new.detach()
         free = min(self.capacity - len(self), len(new))
         self._fill(new[:free])
         replacing = new[free:][: self.capacity]
         if len(replacing):
-            self.images[torch.randperm(len(self), generator=generator)[: len(replacing)]] = replacing
+            self.images[self._random(len(replacing), generator)] = replacing.to(self.room.device)
+
+    def _random(self, count: int, generator: torch.Generator) -> Tensor:
+        """So many of the images held, none twice."""
+        return torch.randperm(len(self), generator=generator)[:count].to(self.room.device, non_blocking=True)
 
     def _fill(self, new: Tensor) -> None:
         if not len(new):
             return
         if not self.held:
-            self.room = new.new_empty((self.capacity, *new.shape[1:]))
+            self.room = new.new_empty((self.capacity, *new.shape[1:]), device=self._home(self.capacity * new[0].nbytes))
         self.room[self.held : self.held + len(new)] = new
         self.held += len(new)
+
+    def _home(self, size: int) -> torch.device:
+        device = self.device or torch.device("cpu")
+        if device.type == "cuda" and size > torch.cuda.mem_get_info(device)[0] // 2:
+            return torch.device("cpu")
+        return device
 
     def state_dict(self) -> dict[str, Any]:
         return {"images": self.images.clone()}  # else torch would save all the room

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -79,14 +80,18 @@ def test_the_first_error_ends_the_others(tmp_path: Path, monkeypatch):
     assert not [path for path in Path().glob("*.waits") if psutil.pid_exists(int(path.stem))]
 
 
+def compute(**given: Any) -> Compute:
+    return Compute(precision="float32", compiled=False, **given)
+
+
 @pytest.mark.parametrize(("threads", "count"), [(1, 6), (2, 3), (4, 1), (8, 1), (None, 1)])
 def test_every_instance_has_its_threads_in_cores(monkeypatch, threads: int | None, count: int):
     monkeypatch.setattr(instances, "cores", lambda: 6)
-    assert at_once(Compute(device="cpu", threads=threads)) == count
+    assert at_once(compute(device="cpu", threads=threads)) == count
     monkeypatch.setattr(instances, "choose_device", lambda _: torch.device("cuda"))
-    assert at_once(Compute(device="auto", threads=threads)) == min(count, 4)
+    assert at_once(compute(device="auto", threads=threads)) == min(count, 4)
     monkeypatch.setattr(instances, "choose_device", lambda _: torch.device("mps"))
-    assert at_once(Compute(device="auto", threads=threads)) == 1
+    assert at_once(compute(device="auto", threads=threads)) == 1
 
 
 def test_code_that_decides_is_in_the_checkpoints_key(workspace: Path, tiny: Tiny, monkeypatch, capsys):

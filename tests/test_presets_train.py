@@ -58,7 +58,7 @@ def test_simgan_trains(preset: str, task: str):
 def test_the_printed_optimiser_and_rate_do_not_train():
     """Why `paper` leaves section 3.1's here: SGD at 0.001 drives R's tanh to its ends within twenty steps."""
     trainer = simgan(params("paper"), "gaze", optimizer="sgd", lr=0.001, refiner_pretraining=20)
-    identity = [trainer.advance()["self_regularization"] for _ in range(20)]
+    identity = [float(trainer.advance()["self_regularization"]) for _ in range(20)]
     assert np.mean(identity[-10:]) > identity[0]
     with torch.no_grad():
         refined = trainer.refiner(trainer.draw_synthetic(16, torch.Generator().manual_seed(1)))

@@ -1,10 +1,14 @@
-"""Images on their way to the network."""
+"""Images on their way to the network, and networks on theirs to the device."""
+
+from functools import partialmethod
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from benchmarks.datasets import eyes, hands
-from benchmarks.training.tensors import Images, to_network
+from benchmarks.training.tensors import Images, _GradientAsValue, place, to_network
+from simgan.networks import Refiner
 
 CPU = torch.device("cpu")
 
@@ -18,3 +22,29 @@ def test_images_that_live_on_the_device_are_those_of_the_store(task: str, monkey
     torch.testing.assert_close(
         Images(images, CPU, resident=True)(chosen), to_network(images[chosen.numpy()], CPU), rtol=0, atol=0
     )
+
+
+def test_a_compiled_network_gives_what_the_plain_one_does(monkeypatch: pytest.MonkeyPatch):
+    """Traced whole, forward and backward, but for what turns the trace into machine code."""
+    monkeypatch.setattr(nn.Module, "compile", partialmethod(nn.Module.compile, backend="aot_eager", fullgraph=True))
+    found = []
+    for compiled in (False, True):
+        torch.manual_seed(0)
+        refiner = place(Refiner(features=4, blocks=1), CPU, compiled)
+        images = torch.rand(3, 1, 9, 11, generator=torch.Generator().manual_seed(1))
+        loss = refiner(images).square().sum()
+        loss.backward()
+        found.append((loss.detach(), {name: weight.grad for name, weight in refiner.named_parameters()}))
+    torch.testing.assert_close(found[1], found[0])
+
+
+def test_a_gradient_has_the_memory_format_of_its_value():
+    for wanted in (torch.channels_last, torch.contiguous_format):
+        value = torch.rand(2, 3, 4, 5, requires_grad=True)
+        seen: list[Tensor] = []
+        before = value.contiguous(memory_format=wanted) * 1
+        before.register_hook(seen.append)
+        other = torch.channels_last if wanted == torch.contiguous_format else torch.contiguous_format
+        kept = _GradientAsValue.apply(before)
+        kept.backward(torch.rand(2, 3, 4, 5).contiguous(memory_format=other))  # pyright: ignore
+        assert seen[0].is_contiguous(memory_format=wanted)

@@ -34,6 +34,8 @@ FIGURE6 = {"seeds": True, "compute": True, "simgan": {"gaze"}, "data": {"gaze"}}
 class Compute(Section):
     device: Literal["auto", "cpu", "cuda", "mps"]
     threads: Positive | None
+    precision: Literal["float32", "bfloat16"]
+    compiled: bool
 
 
 class Simulator(Section):

@@ -18,7 +18,7 @@ from benchmarks.datasets.loading import Source, load_files
 from benchmarks.datasets.store import open_store, write_store
 from benchmarks.training import loop
 from benchmarks.training.algorithm1 import prepare
-from benchmarks.training.tensors import choose_device
+from benchmarks.training.tensors import choose_device, precision
 
 FOLDER = Path("figure6")
 IMAGES = 2000  # of each domain, at most
@@ -79,6 +79,8 @@ def refine(params: Params, psi: str, seed: int, *, train: loop.Train = loop.trai
         device=device,
         seed=seed,
         purpose="figure6",
+        precision=precision(params.compute),
+        compiled=params.compute.compiled,
     )
     refiner = trainer.refiner
 
@@ -105,7 +107,7 @@ def refine(params: Params, psi: str, seed: int, *, train: loop.Train = loop.trai
         seed=seed,
         settings=settings.model_dump(),
         inputs={"synthetic": synthetic, "real": real},
-        device=device,
+        compute=params.compute,
         steps=trainer.schedule.total,
         images_per_step=settings.batch,
         log_every=settings.log_every,

@@ -105,7 +105,7 @@ def _learned(description: dict[str, Any], code: str, domains: Domains, halt: int
                 halt = None
             before = trainer.step
             losses = trainer.advance()
-            if not all(np.isfinite(value) for value in losses.values()):
+            if not all(np.isfinite(float(value)) for value in losses.values()):
                 raise UserError(f"{where}: a loss is not finite at step {before}: {losses}")
             if trainer.step <= before:
                 raise UserError(f"{where}: advance() did not count its step")

@@ -71,7 +71,8 @@ class Refiner(nn.Module):
         self.settings, self.size, self.simgan = settings, size, simgan
 
     def trainer(self, domains: Domains) -> Trainer | None:
-        """What learns: `advance()` takes a step, whose losses it gives, until `done`; its state saves and loads.
+        """What learns: `advance()` takes a step, whose losses it gives (numbers, or tensors () on
+        the device, all of one type), until `done`; its state saves and loads.
 
         `total`, if it has that, is the number of steps for the progress bar.
 

@@ -13,7 +13,7 @@ from benchmarks.refiners.contract import Domains, Refiner, Unlabelled, steps
 from benchmarks.stages.train_simgan import observers
 from benchmarks.training import loop
 from benchmarks.training.instances import run_all
-from benchmarks.training.loop import Trainer
+from benchmarks.training.loop import Losses, Trainer
 from benchmarks.training.tensors import Images, choose_device, place, save_weights
 
 HOME = Path("rivals")  # all that rivals leave lies apart from what the report depends on
@@ -68,7 +68,7 @@ def learn(params: Params, task: str, name: str, seed: int, *, train: loop.Train 
             seed=seed,
             settings=description["settings"] | {"class": rival.where, "code": plugins.code_digest(rival.code)},
             inputs={"synthetic": synthetic, "real": real},
-            device=device,
+            compute=params.compute,
             steps=getattr(trainer, "total", steps(settings)),
             images_per_step=settings.batch,
             log_every=settings.log_every,
@@ -97,7 +97,7 @@ class Named:
     def done(self) -> bool:
         return self.trainer.done
 
-    def advance(self) -> dict[str, float]:
+    def advance(self) -> Losses:
         with plugins.blamed(self.key):
             return self.trainer.advance()
 

@@ -25,6 +25,7 @@ from benchmarks.training.tensors import (
     generator,
     optimizer,
     place,
+    precision,
     save_weights,
 )
 from estimators.fit import Fit, Loss
@@ -58,8 +59,8 @@ def fitted(
     """
     settings = params.estimators.gaze
     condition, _, fold = name.partition("/fold")
-    gaze = torch.from_numpy(store.gaze())
     device = choose_device(params.compute)
+    gaze = torch.from_numpy(store.gaze()).to(device)
 
     images = np.arange(len(store))
     if fold:
@@ -80,12 +81,12 @@ def fitted(
 
     if network is None:
         torch.manual_seed(derive(seed, f"train-gaze/{TASK}/weights"))
-        network = place(GazeCNN(**architecture(settings)), device)
+        network = place(GazeCNN(**architecture(settings)), device, params.compute.compiled)
 
     eyes = Images(store.images, device)
 
     def samples(chosen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return eyes(chosen), gaze[chosen].to(device)
+        return eyes(chosen), gaze[chosen.to(device, non_blocking=True)]
 
     @torch.no_grad()
     def validate(network: nn.Module) -> float:
@@ -108,6 +109,7 @@ def fitted(
         validate_every=settings.validate_every,
         patience=settings.patience,
         decay=SCHEDULES[settings.schedule],
+        precision=precision(params.compute),
         generator=generator(seed, f"train-gaze/{TASK}"),
     )
 
@@ -134,7 +136,7 @@ def learn(
         seed=seed,
         settings=settings.model_dump() | {"training_images": trainer.count} | dict(own or {}),
         inputs={store.info["domain"]: store},
-        device=choose_device(params.compute),
+        compute=params.compute,
         steps=settings.max_steps,
         images_per_step=settings.batch,
         log_every=settings.log_every,

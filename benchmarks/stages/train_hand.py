@@ -16,7 +16,16 @@ from benchmarks.datasets.hands.skeleton import JOINTS
 from benchmarks.datasets.store import Store, open_store
 from benchmarks.training import loop
 from benchmarks.training.schedules import SCHEDULES
-from benchmarks.training.tensors import Images, choose_device, derive, generator, optimizer, place, save_weights
+from benchmarks.training.tensors import (
+    Images,
+    choose_device,
+    derive,
+    generator,
+    optimizer,
+    place,
+    precision,
+    save_weights,
+)
 from estimators.augment import augment
 from estimators.fit import Batch, Fit
 from estimators.heatmaps import encode
@@ -57,8 +66,8 @@ def learn(
             f"params.yaml: estimators.hand.side: {settings.side} needs crops of {2 * settings.side} pixels or more, "
             f"data.hand.size is {size}"
         )
-    joints = torch.from_numpy(joints_uv(store).copy())
     device = choose_device(params.compute)
+    joints = torch.from_numpy(joints_uv(store).copy()).to(device)
 
     views = store.labels["view"].to_numpy()
     images = np.arange(len(store)) if condition.endswith("_3x") else np.flatnonzero(views == 0)  # 3x: all views
@@ -77,16 +86,16 @@ def learn(
         "depth": settings.depth,
         "side": settings.side,
     }
-    network = place(Hourglass(**architecture), device)
+    network = place(Hourglass(**architecture), device, params.compute.compiled)
 
     depths = Images(store.images, device)
 
     def crops(chosen: torch.Tensor) -> Batch:
-        return depths(chosen), joints[chosen]
+        return depths(chosen), joints[chosen.to(device, non_blocking=True)]
 
     def samples(chosen: torch.Tensor, random: torch.Generator) -> Batch:
         depth, moved = augment(*crops(training[chosen]), random, settings.rotation_deg)
-        return depth, encode(moved, size, settings.side, settings.sigma).to(device)
+        return depth, encode(moved, size, settings.side, settings.sigma)
 
     @torch.no_grad()
     def validate(network: nn.Module) -> float:
@@ -94,7 +103,7 @@ def learn(
         total = 0.0
         for chosen in validation.split(BATCH):
             depth, uv = crops(chosen)
-            target = encode(uv, size, settings.side, settings.sigma).to(device)
+            target = encode(uv, size, settings.side, settings.sigma)
             total += hourglass_loss(network(depth), target).item() * len(chosen)
         return total / len(validation)
 
@@ -110,6 +119,7 @@ def learn(
         validate_every=settings.validate_every,
         patience=settings.patience,
         decay=SCHEDULES[settings.schedule],
+        precision=precision(params.compute),
         generator=generator(seed, "train-hand"),
     )
     return train(
@@ -121,7 +131,7 @@ def learn(
         seed=seed,
         settings=settings.model_dump() | {"training_images": len(training)},
         inputs={store.info["domain"]: store},
-        device=device,
+        compute=params.compute,
         steps=settings.max_steps,
         images_per_step=settings.batch,
         log_every=settings.log_every,

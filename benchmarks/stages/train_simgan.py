@@ -13,7 +13,14 @@ from benchmarks.datasets.store import Store, open_store
 from benchmarks.measures import realism
 from benchmarks.training import loop
 from benchmarks.training.algorithm1 import prepare
-from benchmarks.training.tensors import RandomBatches, choose_device, save_weights, to_network, to_pixels
+from benchmarks.training.tensors import (
+    RandomBatches,
+    choose_device,
+    precision,
+    save_weights,
+    to_network,
+    to_pixels,
+)
 
 SAMPLES = 8  # columns of a sample grid
 JUDGED = 250  # images of either domain, at most, that the label-free criteria see by step
@@ -36,6 +43,8 @@ def run(params: Params, task: str, seed: int, variant: str = "", *, train: loop.
         device=device,
         seed=seed,
         purpose=f"train-simgan/{task}",
+        precision=precision(params.compute),
+        compiled=params.compute.compiled,
     )
     refiner = trainer.refiner
     grid, criteria = observers(refiner, synthetic, real, device)
@@ -48,7 +57,7 @@ def run(params: Params, task: str, seed: int, variant: str = "", *, train: loop.
         seed=seed,
         settings=settings.model_dump(),
         inputs={"synthetic": synthetic, "real": real},
-        device=device,
+        compute=params.compute,
         steps=trainer.schedule.total,
         images_per_step=settings.batch,
         log_every=settings.log_every,

@@ -22,10 +22,13 @@ def prepare(
     device: torch.device,
     seed: int,
     purpose: str,
+    precision: torch.dtype = torch.float32,
+    compiled: bool = False,
 ) -> tuple[SimGAN, dict[str, Any]]:
     """Untrained networks for images (N, channels, *size), their trainer, and the arguments that rebuild the refiner.
 
-    Weights and batches depend on `seed` and `purpose` alone.
+    Weights and batches depend on `seed` and `purpose` alone. `precision` and `compiled` are those of params.yaml's
+    `compute`.
     """
     torch.manual_seed(derive(seed, f"{purpose}/weights"))
     architecture: dict[str, Any] = {
@@ -35,10 +38,10 @@ def prepare(
         "kernel": settings.kernel,
         "padding": settings.padding,
     }
-    refiner = place(Refiner(**architecture), device)
+    refiner = place(Refiner(**architecture), device, compiled)
     layers = LAYERS[settings.discriminator_layers]
     discriminator = place(
-        Discriminator(layers, settings.discriminator, channels, size, settings.discriminator_width), device
+        Discriminator(layers, settings.discriminator, channels, size, settings.discriminator_width), device, compiled
     )
     trainer = SimGAN(
         refiner,
@@ -60,6 +63,7 @@ def prepare(
         history=settings.history,
         psi=PSI[settings.psi],
         decay=SCHEDULES[settings.schedule],
+        precision=precision,
         generator=generator(seed, purpose),
     )
     return trainer, architecture

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import shutil
 import signal
 import time
@@ -11,16 +12,20 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from benchmarks import tracking
+from benchmarks.core.config import Compute
 from benchmarks.core.errors import UserError
 from benchmarks.core.files import digest, instance, remove, whole
 from benchmarks.core.progress import Progress
 from benchmarks.datasets.store import Store
 from benchmarks.training import checkpoints
+from benchmarks.training.tensors import choose_device
 
 CHECKPOINTS = Path(".checkpoints")
 ROOT = Path(__file__).parents[2]
+Losses = Mapping[str, Tensor | float]  # of a step; tensors () lie on the device until `train` reads them
 Train = Callable[..., Path]  # what a stage trains with: `train`, or that of several processes
 
 
@@ -31,7 +36,7 @@ class Trainer(Protocol):
     def step(self) -> int: ...
     @property
     def done(self) -> bool: ...
-    def advance(self) -> dict[str, float]: ...
+    def advance(self) -> Losses: ...
     def state_dict(self) -> dict[str, Any]: ...
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
@@ -46,7 +51,7 @@ def train(
     seed: int,
     settings: Mapping[str, Any],
     inputs: Mapping[str, Store],
-    device: torch.device,
+    compute: Compute,
     steps: int,
     images_per_step: int,
     log_every: int,
@@ -65,11 +70,14 @@ def train(
     `experiment` is MLflow's, in which people compare the run with others. `condition` may name a part of one, as
     `real/fold0` does.
 
+    Losses stay on the device for `log_every` steps, or until a checkpoint is due, so that no step waits for it.
+
     `sample` gives an image and `criteria` give metrics at the start, every `sample_every` steps and at the end.
     The checkpoint folder is keyed by a digest of everything that decides the result, so that a changed parameter,
     input or code never resumes an old state. Raises UserError when the training diverges.
     """
     name = instance(task, seed, condition)
+    device = choose_device(compute)
     identity = {
         "stage": stage,
         "instance": name,
@@ -77,12 +85,15 @@ def train(
         "inputs": {key: store.digest for key, store in inputs.items()},
         "device": str(device),
         "threads": torch.get_num_threads(),
+        "precision": compute.precision,
+        "compiled": compute.compiled,
         "code": digest(*_deciding(stage)),
     }
     key = hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=8).hexdigest()
     folder = CHECKPOINTS / stage / f"{name.replace('/', '-')}-{key}"
     checkpoint = folder / "state.pt"
     window: dict[str, list[float]] = {}
+    unread: list[tuple[int, Losses]] = []
     state = checkpoints.newest(checkpoint)
     resumed = state is not None
     if state is not None:
@@ -125,16 +136,18 @@ def train(
             look(run)
         while not trainer.done:
             try:
-                losses = trainer.advance()
+                unread.append((trainer.step, trainer.advance()))
+                now = time.monotonic()
+                logs = trainer.step % log_every == 0 or trainer.done
+                saves = bool(stop) or now - saved > checkpoint_every_s
+                if logs or saves:
+                    _read(unread, window)
             except FloatingPointError as error:
                 kept = f"the last good state is {checkpoint}" if checkpoint.is_file() else "no checkpoint was due yet"
                 raise UserError(
                     f"{stage} {name}: diverged: {error}; {kept}; a lower learning rate (lr) is the usual mend"
                 ) from None
-            for metric, value in losses.items():
-                window.setdefault(metric, []).append(value)
-            now = time.monotonic()
-            if trainer.step % log_every == 0 or trainer.done:
+            if logs:
                 means = {f"train/{metric}": sum(values) / len(values) for metric, values in window.items()}
                 if "train/validation_loss" in means:
                     means["val/loss"] = means.pop("train/validation_loss")
@@ -145,10 +158,10 @@ def train(
                 progress(trainer.step, means)
             if sample_every and (trainer.step % sample_every == 0 or trainer.done):
                 look(run)
-            if stop or now - saved > checkpoint_every_s:
+            if saves:
                 save()
                 saved = time.monotonic()
-            if stop:
+            if saves and stop:
                 print(f"{stage} {name}: stopped at step {trainer.step}, saved; start it again to go on", flush=True)
                 raise KeyboardInterrupt if stop[0] == signal.SIGINT else SystemExit(128 + stop[0])
         progress.close()
@@ -161,6 +174,19 @@ def train(
     with whole(Path("runs") / stage / name) as results:
         ended.copy_results(results)
     return folder
+
+
+def _read(unread: list[tuple[int, Losses]], window: dict[str, list[float]]) -> None:
+    """From the device to `window`, in one go. Raises FloatingPointError for the first that is not finite."""
+    tensors = [loss for _, losses in unread for loss in losses.values() if isinstance(loss, Tensor)]
+    there = iter(torch.stack(tensors).tolist() if tensors else [])
+    for step, losses in unread:
+        for name, loss in losses.items():
+            value = next(there) if isinstance(loss, Tensor) else loss
+            if not math.isfinite(value):
+                raise FloatingPointError(f"{name} is {value} at step {step}")
+            window.setdefault(name, []).append(value)
+    unread.clear()
 
 
 def _deciding(stage: str) -> list[Path]:

@@ -61,7 +61,7 @@ class Images:
     def __call__(self, chosen: Tensor) -> Tensor:
         if not self.resident:
             return to_network(self.images[chosen.numpy()], self.device)
-        there = chosen.to(self.device)
+        there = chosen.to(self.device, non_blocking=True)
         pixels = self.pixels[there].to(torch.float32)[:, None]
         if self.offsets is None:
             return pixels / 127.5 - 1
@@ -102,9 +102,35 @@ def choose_device(compute: Compute) -> torch.device:
     return torch.device(compute.device)
 
 
-def place(network: Network, device: torch.device) -> Network:
-    """On the device, channels last: a quarter faster on CPUs."""
-    return network.to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+def place(network: Network, device: torch.device, compiled: bool = False) -> Network:
+    """On the device, channels last: a quarter faster on CPUs. `compiled`: by torch.compile, at its first batches."""
+    network.to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    if compiled:
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d):
+                module.register_forward_pre_hook(lambda module, given: _GradientAsValue.apply(given[0]))
+        network.compile()
+    return network
+
+
+class _GradientAsValue(torch.autograd.Function):
+    """Keeps a gradient in the memory format of its value.
+
+    Compiled, the gradient of a reflection comes out contiguous, and the convolution before it would copy it.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor) -> Tensor:
+        ctx.last = value.is_contiguous(memory_format=torch.channels_last)
+        return value.view_as(value)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return gradients[0].contiguous(memory_format=torch.channels_last if ctx.last else torch.contiguous_format)
+
+
+def precision(compute: Compute) -> torch.dtype:
+    return getattr(torch, compute.precision)
 
 
 def derive(seed: int, purpose: str) -> int:

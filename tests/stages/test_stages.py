@@ -236,7 +236,7 @@ def test_a_changed_parameter_does_not_resume_an_old_state(workspace: Path, tiny:
 
 def test_divergence_is_told_with_its_mend(workspace: Path, tiny: Tiny):
     params = tiny({"estimators.gaze.lr": 1e30, "estimators.gaze.optimizer": "sgd"})
-    with pytest.raises(UserError, match=r"diverged.*lower learning rate"):
+    with pytest.raises(UserError, match=r"diverged: loss is \S+ at step \d+; .*lower learning rate"):
         train_gaze.run(params, "synthetic", 0)
     assert not Path("models").exists()
 
