@@ -4,10 +4,10 @@ from functools import partialmethod
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from benchmarks.datasets import eyes, hands
-from benchmarks.training.tensors import Images, _GradientAsValue, place, to_network
+from benchmarks.training.tensors import Images, place, to_network
 from simgan.networks import Refiner
 
 CPU = torch.device("cpu")
@@ -36,15 +36,3 @@ def test_a_compiled_network_gives_what_the_plain_one_does(monkeypatch: pytest.Mo
         loss.backward()
         found.append((loss.detach(), {name: weight.grad for name, weight in refiner.named_parameters()}))
     torch.testing.assert_close(found[1], found[0])
-
-
-def test_a_gradient_has_the_memory_format_of_its_value():
-    for wanted in (torch.channels_last, torch.contiguous_format):
-        value = torch.rand(2, 3, 4, 5, requires_grad=True)
-        seen: list[Tensor] = []
-        before = value.contiguous(memory_format=wanted) * 1
-        before.register_hook(seen.append)
-        other = torch.channels_last if wanted == torch.contiguous_format else torch.contiguous_format
-        kept = _GradientAsValue.apply(before)
-        kept.backward(torch.rand(2, 3, 4, 5).contiguous(memory_format=other))  # pyright: ignore
-        assert seen[0].is_contiguous(memory_format=wanted)

@@ -75,11 +75,12 @@ def observers(
 ) -> tuple[Callable[[], np.ndarray], Callable[[], dict[str, float]]]:
     """What a refiner in training is watched by: a grid of samples, and label-free measures."""
     first = synthetic.images[:SAMPLES]
+    refine = refiner.forward  # as it stands: compiled, each of these batch sizes would be compiled anew
 
     @torch.no_grad()
     def grid() -> np.ndarray:
         """Synthetic over refined over real, (3 H, SAMPLES W), uint8: depth as in the network, the near dark."""
-        refined = to_pixels(refiner(to_network(first, device)), first)
+        refined = to_pixels(refine(to_network(first, device)), first)
         rows = first, refined, real.images[:SAMPLES]
         return np.concatenate([np.concatenate(list(_grey(row)), axis=1) for row in rows])
 
@@ -89,7 +90,7 @@ def observers(
     @torch.no_grad()
     def criteria() -> dict[str, float]:
         chunks = torch.from_numpy(before)[:, None].split(BATCH)
-        refined = torch.cat([refiner(chunk.to(device)).cpu() for chunk in chunks])[:, 0].numpy()
+        refined = torch.cat([refine(chunk.to(device)).cpu() for chunk in chunks])[:, 0].numpy()
         return {f"measure/{name}": value for name, value in realism.compare(refined, reference, before).items()}
 
     return grid, criteria

@@ -137,9 +137,8 @@ def train(
         while not trainer.done:
             try:
                 unread.append((trainer.step, trainer.advance()))
-                now = time.monotonic()
                 logs = trainer.step % log_every == 0 or trainer.done
-                saves = bool(stop) or now - saved > checkpoint_every_s
+                saves = bool(stop) or time.monotonic() - saved > checkpoint_every_s
                 if logs or saves:
                     _read(unread, window)
             except FloatingPointError as error:
@@ -152,6 +151,7 @@ def train(
                 if "train/validation_loss" in means:
                     means["val/loss"] = means.pop("train/validation_loss")
                 window.clear()
+                now = time.monotonic()
                 rate = (trainer.step - counted) * images_per_step / max(now - started, 1e-9)
                 started, counted = now, trainer.step
                 run.log(trainer.step, means | {f"train/{tracking.SPEED}": rate})
@@ -161,9 +161,9 @@ def train(
             if saves:
                 save()
                 saved = time.monotonic()
-            if saves and stop:
-                print(f"{stage} {name}: stopped at step {trainer.step}, saved; start it again to go on", flush=True)
-                raise KeyboardInterrupt if stop[0] == signal.SIGINT else SystemExit(128 + stop[0])
+                if stop:
+                    print(f"{stage} {name}: stopped at step {trainer.step}, saved; start it again to go on", flush=True)
+                    raise KeyboardInterrupt if stop[0] == signal.SIGINT else SystemExit(128 + stop[0])
         progress.close()
         run.final({"train/steps": float(trainer.step)})
     save()  # a full disk below loses no training

@@ -106,27 +106,8 @@ def place(network: Network, device: torch.device, compiled: bool = False) -> Net
     """On the device, channels last: a quarter faster on CPUs. `compiled`: by torch.compile, at its first batches."""
     network.to(device).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     if compiled:
-        for module in network.modules():
-            if isinstance(module, nn.Conv2d):
-                module.register_forward_pre_hook(lambda module, given: _GradientAsValue.apply(given[0]))
         network.compile()
     return network
-
-
-class _GradientAsValue(torch.autograd.Function):
-    """Keeps a gradient in the memory format of its value.
-
-    Compiled, the gradient of a reflection comes out contiguous, and the convolution before it would copy it.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, value: Tensor) -> Tensor:
-        ctx.last = value.is_contiguous(memory_format=torch.channels_last)
-        return value.view_as(value)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        return gradients[0].contiguous(memory_format=torch.channels_last if ctx.last else torch.contiguous_format)
 
 
 def precision(compute: Compute) -> torch.dtype:
