@@ -288,7 +288,7 @@ def bench(
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Of the CPU; by default as params.yaml has it.")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Readings of each thing; fewer of what takes seconds.")] = 15,
-    out: Annotated[Path, typer.Option(help="Where the page goes.")] = Path("reports/bench"),
+    out: Annotated[Path | None, typer.Option(help="Where the page goes; reports/bench/cpu or gpu.")] = None,
 ) -> None:
     """How fast this machine trains, refines, renders and reads, against its own limits; minutes."""
     from benchmarks.bench import run

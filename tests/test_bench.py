@@ -18,7 +18,8 @@ def steps() -> list[Work]:
     """Of both tasks, at the `ci` preset's sizes."""
     params = config.check(presets.parse(presets.compose("ci")), Path("ci"))
     compute = params.compute.model_copy(update={"device": "cpu"})
-    works = [*run._gaze(params, compute, None), *run._hand(params, compute, slow=False)]
+    groups = run._gaze(params, compute, None), run._hand(params, compute, slow=False), run._hourglass(params, compute)
+    works = [work for group in groups for work in group]
     return [work for work in works if work.plain]
 
 

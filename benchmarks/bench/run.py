@@ -1,4 +1,4 @@
-"""Timing, interleaved, and the page: reports/bench."""
+"""Timing, interleaved, and the page: reports/bench/cpu, reports/bench/gpu."""
 
 import json
 import os
@@ -26,10 +26,11 @@ HANDS = 16  # crops a step at most: of 512 one activation of R takes 6 GB
 Group = Callable[[], Iterator[Work]]
 
 
-def run(params: config.Params, sizes: list[str], out: Path, threads: int | None, rounds: int) -> str:
+def run(params: config.Params, sizes: list[str], out: Path | None, threads: int | None, rounds: int) -> str:
     """Times everything in turn, round after round, writes `out` after each group, gives the page."""
     compute = params.compute.model_copy(update={"threads": threads} if threads else {})
     device = choose_device(compute)
+    out = out or Path("reports/bench") / ("gpu" if device.type == "cuda" else device.type)
     machine = {
         "device": torch.cuda.get_device_name() if device.type == "cuda" else _processor(),
         "threads": torch.get_num_threads(),
@@ -44,8 +45,8 @@ def run(params: config.Params, sizes: list[str], out: Path, threads: int | None,
             _time(works, both, name, rounds)
             for number, work in enumerate(works):
                 work.products = both.products(number)
-            named = {work.name: work for work in works}  # on a GPU two limits are one
-            rows += [{"of": name} | _row(work, *works[:3]) for work in named.values()]
+            named = {work.name: work for work in reversed(works)}  # on a GPU two limits are one
+            rows += [{"of": name} | _row(work, *works[:3]) for work in reversed(named.values())]
             content = {"machine": machine, "rounds": min(row["rounds"] for row in rows), "rows": rows}
             page = _page(content)
             with whole(out) as beside:
@@ -64,7 +65,7 @@ def _groups(params: config.Params, sizes: list[str], compute: config.Compute, fo
         for batch in (32, 128) if slow else (None,):
             found[f"{name}, gaze" + (f", batch {batch}" if batch else "")] = partial(_gaze, of, compute, batch)
         found[f"{name}, hand"] = partial(_hand, of, compute, slow)
-        found[f"{name}, hourglass"] = partial(_hourglass, of, compute, slow)
+        found[f"{name}, hourglass"] = partial(_hourglass, of, compute)
     return found | {"data": partial(_data, params, compute, folder)}
 
 
@@ -84,11 +85,12 @@ def _hand(params: config.Params, compute: config.Compute, slow: bool) -> Iterato
     yield from workloads.simgan("hand", params.simgan.hand, (side, side), device, batch)
 
 
-def _hourglass(params: config.Params, compute: config.Compute, slow: bool) -> Iterator[Work]:
+def _hourglass(params: config.Params, compute: config.Compute) -> Iterator[Work]:
+    """In smaller batches torch has one thread do 1x1 convolutions in a slower way."""
     device = choose_device(compute)
+    settings = params.estimators.hand
     yield from workloads.limits(device)
-    batch = 2 if slow else min(params.estimators.hand.batch, HANDS)
-    yield workloads.hourglass(params.estimators.hand, params.data.hand.size, device, batch)
+    yield workloads.hourglass(settings, params.data.hand.size, device, min(settings.batch, HANDS))
 
 
 def _data(params: config.Params, compute: config.Compute, folder: Path) -> Iterator[Work]:
