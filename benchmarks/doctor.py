@@ -22,7 +22,7 @@ from benchmarks.evaluation.tasks import JOINTS, TASKS
 from benchmarks.stages.evaluate import trained
 from benchmarks.training.algorithm1 import prepare
 from benchmarks.training.instances import at_once
-from benchmarks.training.tensors import choose_device, optimizer, place
+from benchmarks.training.tensors import choose_device, optimizer, place, precision
 from estimators.gaze_cnn import GazeCNN, gaze_loss
 from estimators.hourglass import Hourglass, hourglass_loss
 
@@ -148,6 +148,7 @@ def simgan_seconds(params: Params, task: str, size: tuple[int, int], device: tor
         device=device,
         seed=0,
         purpose="doctor",
+        precision=precision(params.compute),
     )
     scale = settings.batch / batch
     pretraining = _each(lambda: trainer.pretrain_refiner()) * settings.refiner_pretraining
@@ -184,12 +185,14 @@ def estimator_seconds(params: Params, task: str, device: torch.device) -> float:
         )
         target = torch.zeros(batch, len(JOINTS), side, side, device=device)
         loss = hourglass_loss
-    steps = optimizer(settings.optimizer, network, settings.lr)
+    steps, dtype = optimizer(settings.optimizer, network, settings.lr), precision(params.compute)
     inputs = torch.rand(batch, 1, *size, device=device)
 
     def step() -> None:
         steps.zero_grad()
-        loss(network(inputs), target).backward()
+        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+            found = network(inputs)
+        loss(found.float(), target).backward()
         steps.step()
 
     return _each(step) * scale
