@@ -166,8 +166,9 @@ def test_discriminator_learns_to_tell_and_refiner_to_fool():
     assert d_loss() > trained
 
 
-def test_resumed_training_ends_in_the_same_bytes():
-    whole, first, second = (simgan(Schedule(3, 3, 6, batch=8), seed=s) for s in (0, 0, 1))
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_resumed_training_ends_in_the_same_bytes(precision: torch.dtype):
+    whole, first, second = (simgan(Schedule(3, 3, 6, batch=8), seed=s, precision=precision) for s in (0, 0, 1))
     while not whole.done:
         whole.advance()
     for _ in range(8):
