@@ -38,7 +38,7 @@ def move(depth: Tensor, joints: Tensor, moves: Moves) -> tuple[Tensor, Tensor]:
     the background. What enters from outside is background, 0 in network units. Joints may leave the crop.
     """
     size = depth.shape[-1]
-    moves = Moves(*(part.to(depth.device, non_blocking=True) for part in moves))
+    moves = Moves(*(part.to(depth.device, non_blocking=depth.device.type == "cuda") for part in moves))
     turn = torch.deg2rad(moves.degrees)
     cos, sin = turn.cos(), turn.sin()
     rotation = torch.stack([cos, -sin, sin, cos], 1).view(-1, 2, 2)

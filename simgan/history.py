@@ -44,7 +44,8 @@ class History:
 
     def _random(self, count: int, generator: torch.Generator) -> Tensor:
         """So many of the images held, none twice."""
-        return torch.randperm(len(self), generator=generator)[:count].to(self.room.device, non_blocking=True)
+        places = torch.randperm(len(self), generator=generator)[:count]
+        return places.to(self.room.device, non_blocking=self.room.device.type == "cuda")
 
     def _fill(self, new: Tensor) -> None:
         if not len(new):
@@ -61,7 +62,7 @@ class History:
         return device
 
     def state_dict(self) -> dict[str, Any]:
-        return {"images": self.images.clone()}  # else torch would save all the room
+        return {"images": self.images.to("cpu", copy=True)}  # a view would save all the room
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.held = 0

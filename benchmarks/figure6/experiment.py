@@ -82,7 +82,7 @@ def refine(params: Params, psi: str, seed: int, *, train: loop.Train = loop.trai
         precision=precision(params.compute),
         compiled=params.compute.compiled,
     )
-    refiner = trainer.refiner
+    refiner = trainer.refiner.forward  # as it stands, not compiled
 
     @torch.no_grad()
     def refined(images: np.ndarray) -> np.ndarray:

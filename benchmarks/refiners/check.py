@@ -107,6 +107,8 @@ def _learned(description: dict[str, Any], code: str, domains: Domains, halt: int
             losses = trainer.advance()
             if not all(np.isfinite(float(value)) for value in losses.values()):
                 raise UserError(f"{where}: a loss is not finite at step {before}: {losses}")
+            if any(np.shape(value) for value in losses.values()):
+                raise UserError(f"{where}: a loss is no single number at step {before}: {losses}")
             if trainer.step <= before:
                 raise UserError(f"{where}: advance() did not count its step")
     return refiner.eval(), trainer.step

@@ -72,7 +72,7 @@ class Refiner(nn.Module):
 
     def trainer(self, domains: Domains) -> Trainer | None:
         """What learns: `advance()` takes a step, whose losses it gives (numbers, or tensors () on
-        the device, all of one type), until `done`; its state saves and loads.
+        the device), until `done`; its state saves and loads.
 
         `total`, if it has that, is the number of steps for the progress bar.
 

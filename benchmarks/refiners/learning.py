@@ -99,7 +99,8 @@ class Named:
 
     def advance(self) -> Losses:
         with plugins.blamed(self.key):
-            return self.trainer.advance()
+            losses = self.trainer.advance()
+            return {name: loss.detach() if isinstance(loss, torch.Tensor) else loss for name, loss in losses.items()}
 
     def state_dict(self) -> dict[str, Any]:
         with plugins.blamed(self.key):

@@ -23,6 +23,7 @@ from benchmarks.training.tensors import (
     choose_device,
     derive,
     generator,
+    moved,
     optimizer,
     place,
     precision,
@@ -86,7 +87,7 @@ def fitted(
     eyes = Images(store.images, device)
 
     def samples(chosen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return eyes(chosen), gaze[chosen.to(device, non_blocking=True)]
+        return eyes(chosen), gaze[moved(chosen, device)]
 
     @torch.no_grad()
     def validate(network: nn.Module) -> float:

@@ -21,6 +21,7 @@ from benchmarks.training.tensors import (
     choose_device,
     derive,
     generator,
+    moved,
     optimizer,
     place,
     precision,
@@ -91,7 +92,7 @@ def learn(
     depths = Images(store.images, device)
 
     def crops(chosen: torch.Tensor) -> Batch:
-        return depths(chosen), joints[chosen.to(device, non_blocking=True)]
+        return depths(chosen), joints[moved(chosen, device)]
 
     def samples(chosen: torch.Tensor, random: torch.Generator) -> Batch:
         depth, moved = augment(*crops(training[chosen]), random, settings.rotation_deg)

@@ -75,7 +75,7 @@ def observers(
 ) -> tuple[Callable[[], np.ndarray], Callable[[], dict[str, float]]]:
     """What a refiner in training is watched by: a grid of samples, and label-free measures."""
     first = synthetic.images[:SAMPLES]
-    refine = refiner.forward  # as it stands: compiled, each of these batch sizes would be compiled anew
+    refine = refiner.forward  # as it stands: compiled, these batches would make the training's sizes variable
 
     @torch.no_grad()
     def grid() -> np.ndarray:

@@ -99,6 +99,7 @@ def train(
     if state is not None:
         trainer.load_state_dict(state["trainer"])
         window = state["window"]
+        del state  # frees its copies
         print(f"{stage} {name}: resuming at step {trainer.step} from {checkpoint}", flush=True)
     else:
         remove(folder)
@@ -138,32 +139,34 @@ def train(
             try:
                 unread.append((trainer.step, trainer.advance()))
                 logs = trainer.step % log_every == 0 or trainer.done
-                saves = bool(stop) or time.monotonic() - saved > checkpoint_every_s
-                if logs or saves:
+                looks = bool(sample_every) and (trainer.step % sample_every == 0 or trainer.done)
+                if logs or looks:
                     _read(unread, window)
+                if logs:
+                    means = {f"train/{metric}": sum(values) / len(values) for metric, values in window.items()}
+                    if "train/validation_loss" in means:
+                        means["val/loss"] = means.pop("train/validation_loss")
+                    window.clear()
+                    now = time.monotonic()
+                    rate = (trainer.step - counted) * images_per_step / max(now - started, 1e-9)
+                    started, counted = now, trainer.step
+                    run.log(trainer.step, means | {f"train/{tracking.SPEED}": rate})
+                    progress(trainer.step, means)
+                if looks:
+                    look(run)
+                stopping = bool(stop)
+                if stopping or time.monotonic() - saved > checkpoint_every_s:
+                    _read(unread, window)
+                    save()
+                    saved = time.monotonic()
             except FloatingPointError as error:
                 kept = f"the last good state is {checkpoint}" if checkpoint.is_file() else "no checkpoint was due yet"
                 raise UserError(
                     f"{stage} {name}: diverged: {error}; {kept}; a lower learning rate (lr) is the usual mend"
                 ) from None
-            if logs:
-                means = {f"train/{metric}": sum(values) / len(values) for metric, values in window.items()}
-                if "train/validation_loss" in means:
-                    means["val/loss"] = means.pop("train/validation_loss")
-                window.clear()
-                now = time.monotonic()
-                rate = (trainer.step - counted) * images_per_step / max(now - started, 1e-9)
-                started, counted = now, trainer.step
-                run.log(trainer.step, means | {f"train/{tracking.SPEED}": rate})
-                progress(trainer.step, means)
-            if sample_every and (trainer.step % sample_every == 0 or trainer.done):
-                look(run)
-            if saves:
-                save()
-                saved = time.monotonic()
-                if stop:
-                    print(f"{stage} {name}: stopped at step {trainer.step}, saved; start it again to go on", flush=True)
-                    raise KeyboardInterrupt if stop[0] == signal.SIGINT else SystemExit(128 + stop[0])
+            if stopping:
+                print(f"{stage} {name}: stopped at step {trainer.step}, saved; start it again to go on", flush=True)
+                raise KeyboardInterrupt if stop[0] == signal.SIGINT else SystemExit(128 + stop[0])
         progress.close()
         run.final({"train/steps": float(trainer.step)})
     save()  # a full disk below loses no training

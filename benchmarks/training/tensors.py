@@ -61,7 +61,7 @@ class Images:
     def __call__(self, chosen: Tensor) -> Tensor:
         if not self.resident:
             return to_network(self.images[chosen.numpy()], self.device)
-        there = chosen.to(self.device, non_blocking=True)
+        there = moved(chosen, self.device)
         pixels = self.pixels[there].to(torch.float32)[:, None]
         if self.offsets is None:
             return pixels / 127.5 - 1
@@ -78,6 +78,11 @@ class Images:
             self.pixels[start : start + CHUNK] = torch.from_numpy(chunk.view(np.int16) if depth else chunk)
             offsets.append(relief_offset(chunk) if depth else None)
         self.offsets = torch.tensor(np.concatenate(offsets), dtype=torch.float32, device=self.device) if depth else None
+
+
+def moved(indices: Tensor, device: torch.device) -> Tensor:
+    """From the host; only CUDA may be left to it, for it copies what is not pinned before it returns."""
+    return indices.to(device, non_blocking=device.type == "cuda")
 
 
 class RandomBatches:
