@@ -191,8 +191,8 @@ def estimator_seconds(params: Params, task: str, device: torch.device) -> float:
     def step() -> None:
         steps.zero_grad()
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-            found = network(inputs)
-        loss(found.float(), target).backward()
+            estimated = network(inputs)
+        loss(estimated.float(), target).backward()
         steps.step()
 
     return _each(step) * scale
